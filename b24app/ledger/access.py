@@ -1,0 +1,81 @@
+"""Who is looking, who is acting, and what each may do.
+
+A right includes the weaker ones before it. Codes are the portal's own (U5 a user, DR12 a department with all
+below it, AU every employee): https://apidocs.bitrix24.com/api-reference/common/users/access-name.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+RIGHTS = ("busy", "see", "request", "book", "approve", "manage")
+EVERYTHING = "everything"
+EMPLOYEES = "AU"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is doing it: kind user, client, portal, robot, worker or cli; `id` within that kind."""
+
+    kind: str
+    id: int | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.id is None else f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRule:
+    """One row of `access_grant`."""
+
+    scope: str
+    code: str
+    right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is looking, with the grants that concern him; every query takes one and shows no more than he may see."""
+
+    user_id: int
+    is_admin: bool = False
+    codes: frozenset[str] = frozenset({EMPLOYEES})
+    grants: tuple[GrantRule, ...] = field(default=(), repr=False)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor("user", self.user_id)
+
+    def may(self, right: str, resource: Resourceful) -> bool:
+        """Whether he has `right`, or a stronger one, on this resource."""
+        return self.strength(resource) >= RIGHTS.index(right)
+
+    def strength(self, resource: Resourceful) -> int:
+        """The index in RIGHTS of his strongest right on this resource; -1 for none."""
+        if self.is_admin:
+            return len(RIGHTS) - 1
+        scopes = (EVERYTHING, f"kind:{resource.kind}", f"location:{resource.city}", f"resource:{resource.id}")
+        return max((RIGHTS.index(g.right) for g in self.grants if g.scope in scopes), default=-1)
+
+
+class Resourceful(Protocol):
+    """What a right is asked about: anything with a resource's id, kind and city."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def city(self) -> str: ...
+
+
+def concerning(grants: Iterable[GrantRule], codes: frozenset[str]) -> tuple[GrantRule, ...]:
+    """The grants given to any of these access codes."""
+    return tuple(grant for grant in grants if grant.code in codes)
+
+
+def codes_of(user_id: int, departments: Iterable[int]) -> frozenset[str]:
+    """The access codes of an employee who sits in these departments."""
+    return frozenset({f"U{user_id}", EMPLOYEES, *(f"D{d}" for d in departments), *(f"DR{d}" for d in departments)})
