@@ -23,6 +23,8 @@ from b24app.scheduling.stage import Payment, Stage
 
 # Hours around the wish are looked at this far, so that a long booking over midnight sees both days as one.
 AROUND = timedelta(days=1)
+# Nobody waits in front of a screen for these, so their pictures are drawn after everybody else's.
+BULK_SOURCES = frozenset({"import"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def book(tx: Session, portal: Portal, request: BookingRequest, *, viewer: Viewer
     history.record(
         tx, booking, "booked", actor=viewer.actor, now=now, before={}, after=snapshot(booking, [resource.id])
     )
-    refs.touch_booking(tx, portal, booking.id, [resource], now)
+    refs.touch_booking(tx, portal, booking.id, [resource], now, bulk=request.source in BULK_SOURCES)
     return booking
 
 
