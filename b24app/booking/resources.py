@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Stale
@@ -103,6 +103,11 @@ def save_resource(
     tx.flush()
     _save_hours(tx, portal.id, resource.id, data.hours)
     _save_service(tx, portal.id, resource, data)
+    tx.execute(
+        update(Portal)
+        .where(Portal.id == portal.id, Portal.longest_minutes < data.max_minutes)
+        .values(longest_minutes=data.max_minutes)
+    )
     refs.touch_resource(tx, portal, resource.id, now)
     return resource
 

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -139,7 +140,8 @@ def _cluster(var_dir: Path) -> Cluster:
 
 def _make_home(home: Path) -> None:
     home.unlink(missing_ok=True)  # a link whose target somebody deleted
-    home.mkdir(mode=0o755)
+    home.mkdir()
+    home.chmod(0o755)
     if not _can_enter(home, *_server_user(home)):
         home.rmdir()
         elsewhere = Path(tempfile.mkdtemp(prefix="b24app-postgres-", dir=REACHABLE))
@@ -166,16 +168,17 @@ def _server_user(home: Path) -> tuple[int, int]:
     raise Misconfigured("DATABASE_URL", f"PostgreSQL needs a user other than root: one of {', '.join(SERVER_USERS)}")
 
 
-def _can_enter(folder: Path, uid: int, gid: int) -> bool:
-    return _as_user(["test", "-x", str(folder)], uid, gid, cwd=Path("/")).returncode == 0
+def _can_enter(path: Path, uid: int, gid: int) -> bool:
+    """Whether this user may enter a folder, or run a program."""
+    return _as_user(["test", "-x", str(path)], uid, gid, cwd=Path("/")).returncode == 0
 
 
 def _as_user(command: Sequence[str], uid: int, gid: int, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run `command` as this user, with an environment that holds nothing of ours."""
-    drop = {"user": uid, "group": gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    drop: dict[str, Any] = {"user": uid, "group": gid, "extra_groups": []} if os.geteuid() == 0 else {}
     return subprocess.run(
         command,
-        **drop,  # type: ignore[call-overload]
+        **drop,
         cwd=cwd,
         env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
         stdin=subprocess.DEVNULL,
@@ -201,7 +204,7 @@ def _binaries(cluster: Cluster) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise Misconfigured("DATABASE_URL", f"is not set, and the package {PACKAGE} is not installed")
     site = Path(spec.submodule_search_locations[0]).parent
-    if _can_enter(site / PROGRAMS, cluster.uid, cluster.gid):
+    if _can_enter(site / PROGRAMS / "postgres", cluster.uid, cluster.gid):
         return site / PROGRAMS
     copy = cluster.home / f"programs-{version(PACKAGE)}"
     if not copy.exists():
@@ -216,6 +219,8 @@ def _copy_programs(site: Path, copy: Path) -> None:
     for folder in [PROGRAMS.parent, Path(f"{PACKAGE}.libs")]:
         if (site / folder).exists():
             shutil.copytree(site / folder, part / folder, ignore=shutil.ignore_patterns("include", "*.a"))
+    for path in [part, *part.rglob("*")]:
+        path.chmod(path.stat().st_mode | 0o555)  # a strict umask closed the original, too
     part.rename(copy)
 
 

@@ -82,6 +82,8 @@ class Portal(Base):
     """One tenant, known by `member_id`; its domain may change.
 
     `crm` and `calendar` remember what the installer laid down there (`sync.install` writes and reads them).
+    `longest_minutes` bounds every allocation of the portal and only grows: so far back may one that is shown now
+    have begun, and no further do the board's queries look.
     """
 
     __tablename__ = "portal"
@@ -98,6 +100,7 @@ class Portal(Base):
     crm: Mapped[dict[str, Any]] = _json()
     calendar: Mapped[dict[str, Any]] = _json()
     next_number: Mapped[int] = mapped_column(server_default="1000")
+    longest_minutes: Mapped[int] = mapped_column(Integer, server_default="60")
     erase_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -298,6 +301,7 @@ class Booking(Base):
             unique=True,
             postgresql_where=text("request_key IS NOT NULL"),
         ),
+        Index("booking_starts", "portal_id", text("lower(during)")),
         Index("booking_of_deal", "portal_id", "deal_id", postgresql_where=text("deal_id IS NOT NULL")),
         Index("booking_of_client", "portal_id", "client_id", postgresql_where=text("client_id IS NOT NULL")),
         CheckConstraint(

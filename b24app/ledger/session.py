@@ -10,6 +10,9 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+# The other rooms name these two types and import nothing of SQLAlchemy themselves.
+__all__ = ["Engine", "Session", "connect", "in_transaction", "sqlalchemy_url", "transaction"]
+
 _depth: ContextVar[int] = ContextVar("open_transactions", default=0)
 
 

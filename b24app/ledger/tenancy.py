@@ -54,6 +54,14 @@ def applications(tx: Session) -> list[Application]:
     return list(tx.scalars(select(Application).order_by(Application.id)))
 
 
+def credentials(tx: Session, installation: Installation) -> tuple[str, str]:
+    """The `client_id` and secret of the application that was installed."""
+    row = tx.execute(
+        select(Application.client_id, Application.client_secret).where(Application.id == installation.application_id)
+    ).one()
+    return row[0], row[1]
+
+
 def portals(tx: Session) -> list[Portal]:
     return list(tx.scalars(select(Portal).order_by(Portal.id)))
 
@@ -237,4 +245,13 @@ def lock_pair(tx: Session, portal_id: int, pair_id: int) -> AdminToken | None:
         .where(AdminToken.portal_id == portal_id, AdminToken.id == pair_id)
         .with_for_update()
         .execution_options(populate_existing=True)
+    )
+
+
+def lost_all_pairs(tx: Session, portal_id: int) -> None:
+    """Notes that no administrator's pair works any more; `keep_pair` takes the note back."""
+    tx.execute(
+        update(Installation)
+        .where(Installation.portal_id == portal_id, Installation.state != "deleted")
+        .values(needs_admin=True)
     )

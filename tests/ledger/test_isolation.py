@@ -30,7 +30,7 @@ class Foreign:
     now: datetime
 
 
-NOTHING: tuple[Any, ...] = (None, 0, [], (), {})
+NOTHING: tuple[Any, ...] = (None, 0, [], (), {}, set())
 
 
 def board(tx: Session, b: Foreign) -> Any:
@@ -45,6 +45,7 @@ CALLS: dict[str, Callable[[Session, Foreign], Any]] = {
     "hours": lambda tx, b: queries.hours(tx, b.here.id, [b.resource.id]),
     "offer": lambda tx, b: queries.offer(tx, b.here.id, b.resource),
     "board_blocks": board,
+    "bookings_behind": lambda tx, b: queries.bookings_behind(tx, b.here.id),
     "booking": lambda tx, b: queries.booking(tx, b.here.id, ADMIN, b.booking.id),
     "bookings_of_deal": lambda tx, b: queries.bookings_of_deal(tx, b.here.id, ADMIN, 5),
     "bookings_of_client": lambda tx, b: queries.bookings_of_client(tx, b.here.id, ADMIN, "contact", 7),

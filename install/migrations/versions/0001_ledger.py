@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("crm", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("calendar", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False),
         sa.Column("next_number", sa.BigInteger(), server_default="1000", nullable=False),
+        sa.Column("longest_minutes", sa.Integer(), server_default="60", nullable=False),
         sa.Column("erase_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("level IN ('A', 'B')", name="portal_level"),
@@ -242,6 +243,7 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("request_key IS NOT NULL"),
     )
+    op.create_index("booking_starts", "booking", ["portal_id", sa.literal_column("lower(during)")], unique=False)
     op.create_table(
         "opening_hours",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),

@@ -1,0 +1,317 @@
+"""What the portal does not show yet, and what came of showing it.
+
+The refs of `refs` are the outbox: dirty while `written_revision < revision`. Here is what the drain reads and writes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select, text, true, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, aliased
+
+from b24app.ledger import queries
+from b24app.ledger.models import Allocation, Booking, Client, ExternalRef, Installation, Portal, Resource, Service, Unit
+
+DRAIN_LOCK = 8_024_002  # any constant: the first half of the advisory lock, the portal's id is the second
+RESOURCES, BOOKINGS, EVENTS = "resources", "bookings", "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The portal shows what the ledger said."""
+
+    remote_id: int
+    fingerprint: str
+    host: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The portal shows nothing, and nothing is what it should show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not done now. `certain`: the portal has not acted, so there is nothing to look for; `at`: not before."""
+
+    at: datetime
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What was known under its id has gone: look for it by `intent`'s mark, and else draw it anew."""
+
+    at: datetime
+    intent: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehosted:
+    """It belongs to another user than we thought; once more with him as `host`."""
+
+    at: datetime
+    host: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Somebody must act: `reason` is the portal's own code and words, or a code that `texts` knows."""
+
+    reason: str
+
+
+Outcome = Drawn | Removed | Later | Missing | Rehosted | Parked
+
+
+@contextmanager
+def only_drain(engine: Engine, portal_id: int, wait_seconds: int = 5) -> Iterator[bool]:
+    """Whether this process alone draws in the portal until the end of the block; waits a little for its turn.
+
+    A lock of the session and not of a transaction, because none may be open during a call; the server frees it at
+    once when this process dies.
+    """
+    key = {"class": DRAIN_LOCK, "portal": portal_id}
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SELECT set_config('lock_timeout', :wait, false)"), {"wait": f"{wait_seconds}s"})
+        try:
+            connection.execute(text("SELECT pg_advisory_lock(:class, CAST(:portal AS int))"), key)
+        except OperationalError:  # lock_timeout: somebody else draws
+            connection.invalidate()
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            connection.invalidate()  # closing it frees the lock, whatever state it is in
+
+
+def due(
+    tx: Session, portal_id: int, phase: str, now: datetime, *, bulk: bool = False, limit: int = 50
+) -> list[ExternalRef]:
+    """What is behind in the portal and may be tried now, the longest waiting first."""
+    rows = tx.scalars(
+        select(ExternalRef)
+        .where(*_due(portal_id, now), _phase(phase), ExternalRef.bulk.is_(bulk))
+        .order_by(ExternalRef.dirty_since, ExternalRef.id)
+        .limit(limit)
+    )
+    return list(rows)
+
+
+def anything_due(tx: Session, portal_id: int, now: datetime) -> bool:
+    """Whether a drain would find work."""
+    return bool(tx.scalar(select(exists().where(*_due(portal_id, now)))))
+
+
+def portals_with_work(tx: Session, now: datetime) -> list[int]:
+    """The portals where a drain would find work and may do it."""
+    waiting = exists().where(*_due(Portal.id, now)).correlate(Portal)
+    return list(
+        tx.scalars(
+            select(Portal.id)
+            .join(Installation, Installation.portal_id == Portal.id)
+            .where(
+                Installation.state == "active",
+                Installation.needs_admin.is_(False),
+                Installation.payment_expired.is_(False),
+                waiting,
+            )
+            .order_by(Portal.id)
+        )
+    )
+
+
+def _due(portal_id: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        ExternalRef.portal_id == portal_id,
+        ExternalRef.dirty_since.is_not(None),
+        ExternalRef.parked_reason.is_(None),
+        or_(ExternalRef.due_at.is_(None), ExternalRef.due_at <= now),
+    )
+
+
+def _phase(phase: str) -> ColumnElement[bool]:
+    if phase == EVENTS:
+        return and_(ExternalRef.kind == "event", ~_item_comes_first())
+    owner = ExternalRef.resource_id if phase == RESOURCES else ExternalRef.booking_id
+    return and_(ExternalRef.kind == "item", owner.is_not(None))
+
+
+def _item_comes_first() -> ColumnElement[bool]:
+    """An event carries the link to the booking's item; one that cannot be made just now is not waited for."""
+    item = aliased(ExternalRef)
+    return exists().where(
+        item.portal_id == ExternalRef.portal_id,
+        item.booking_id == ExternalRef.booking_id,
+        item.kind == "item",
+        item.remote_id.is_(None),
+        item.dirty_since.is_not(None),
+        item.parked_reason.is_(None),
+        item.attempts == 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What refs are pictures of, by id, and the ids of the items that the portal has of them."""
+
+    bookings: dict[uuid.UUID, queries.BookingRow]
+    resources: dict[int, Resource]
+    booking_items: dict[uuid.UUID, int]
+    resource_items: dict[int, int]
+
+
+def subjects(tx: Session, portal_id: int, refs: Collection[ExternalRef]) -> Subjects:
+    """Everything that must be known to draw these refs.
+
+    To be read after the refs: a booking newer than its ref's revision is drawn once more, an older one never.
+    """
+    booking_ids = {ref.booking_id for ref in refs if ref.booking_id is not None}
+    held = queries.resources_of_bookings(tx, portal_id, booking_ids)
+    rows = tx.execute(
+        select(Booking, Service, Client)
+        .join(Service, Service.id == Booking.service_id)
+        .outerjoin(Client, and_(Client.id == Booking.client_id, Client.portal_id == portal_id))
+        .where(Booking.portal_id == portal_id, Booking.id.in_(booking_ids))
+    ).all()
+    wanted = {ref.resource_id for ref in refs if ref.resource_id is not None}
+    resources = tx.scalars(select(Resource).where(Resource.portal_id == portal_id, Resource.id.in_(wanted)))
+    shown_on = {resource.id for row in held.values() for resource in row}
+    return Subjects(
+        bookings={row[0].id: queries.BookingRow(row[0], row[1], row[2], held.get(row[0].id, ())) for row in rows},
+        resources={resource.id: resource for resource in resources},
+        booking_items=_items(tx, portal_id, ExternalRef.booking_id, booking_ids),
+        resource_items=_items(tx, portal_id, ExternalRef.resource_id, shown_on),
+    )
+
+
+def _items(tx: Session, portal_id: int, owner: Any, owner_ids: Collection[Any]) -> dict[Any, int]:
+    rows = tx.execute(
+        select(owner, ExternalRef.remote_id).where(
+            ExternalRef.portal_id == portal_id,
+            ExternalRef.kind == "item",
+            owner.in_(owner_ids),
+            ExternalRef.remote_id.is_not(None),
+        )
+    )
+    return {owner_id: remote_id for owner_id, remote_id in rows if remote_id is not None}
+
+
+def known_ids(tx: Session, portal_id: int, kind: str, remote_ids: Collection[int]) -> set[int]:
+    """Which of these ids of the portal are somebody's already."""
+    rows = tx.scalars(
+        select(ExternalRef.remote_id).where(
+            ExternalRef.portal_id == portal_id, ExternalRef.kind == kind, ExternalRef.remote_id.in_(remote_ids)
+        )
+    )
+    return {remote_id for remote_id in rows if remote_id is not None}
+
+
+def intend(tx: Session, portal_id: int, intents: Mapping[int, Mapping[str, Any]]) -> None:
+    """Notes, by ref id, what is about to be made; to be committed before it is."""
+    for ref_id, intent in sorted(intents.items()):
+        tx.execute(_one(portal_id, ref_id).values(intent=dict(intent)))
+
+
+def attach(tx: Session, portal_id: int, ref_id: int, remote_id: int, host: int | None) -> None:
+    """The picture was found by its mark."""
+    tx.execute(_one(portal_id, ref_id).values(remote_id=remote_id, host=host, intent=None))
+
+
+def record(tx: Session, ref: ExternalRef, outcome: Outcome, now: datetime) -> None:
+    """What came of drawing `ref` as it was when it was read; it stays dirty when it was changed meanwhile."""
+    tx.execute(_one(ref.portal_id, ref.id).values(_values(ref, outcome)))
+    if isinstance(outcome, Drawn) and ref.kind == "item" and ref.remote_id != outcome.remote_id:
+        _redraw_links(tx, ref, now)
+
+
+def _one(portal_id: int, ref_id: int) -> Any:
+    return update(ExternalRef).where(ExternalRef.portal_id == portal_id, ExternalRef.id == ref_id)
+
+
+def _values(ref: ExternalRef, outcome: Outcome) -> dict[str, Any]:
+    again = {"attempts": ExternalRef.attempts + 1}
+    match outcome:
+        case Drawn(remote_id, fingerprint, host):
+            return _in_step(ref) | {"remote_id": remote_id, "fingerprint": fingerprint, "host": host}
+        case Removed():
+            return _in_step(ref) | {"remote_id": None, "fingerprint": None, "host": None}
+        case Later(at, certain):
+            return again | {"due_at": at} | ({"intent": None} if certain else {})
+        case Missing(at, intent):
+            return again | {"due_at": at, "remote_id": None, "host": None, "intent": dict(intent)}
+        case Rehosted(at, host):
+            return again | {"due_at": at, "host": host}
+        case Parked(reason):
+            return {"parked_reason": _unless_changed(ref, reason, ExternalRef.parked_reason)}
+
+
+def _in_step(ref: ExternalRef) -> dict[str, Any]:
+    return {
+        "written_revision": ref.revision,
+        "dirty_since": _unless_changed(ref, None, ExternalRef.dirty_since),
+        "intent": None,
+        "attempts": 0,
+        "due_at": None,
+    }
+
+
+def _unless_changed(ref: ExternalRef, value: Any, otherwise: Any) -> Any:
+    return case((ExternalRef.revision == ref.revision, value), else_=otherwise)
+
+
+def _redraw_links(tx: Session, item: ExternalRef, now: datetime) -> None:
+    """What was drawn while this item did not exist lacks the link to it. Ordinarily nothing was."""
+    of_booking = and_(ExternalRef.kind == "event", ExternalRef.booking_id == item.booking_id)
+    holding = (
+        select(Allocation.booking_id)
+        .join(Unit, Unit.id == Allocation.unit_id)
+        .where(Allocation.portal_id == item.portal_id, Unit.resource_id == item.resource_id)
+    )
+    on_resource = and_(ExternalRef.kind == "item", ExternalRef.booking_id.in_(holding))
+    tx.execute(
+        update(ExternalRef)
+        .where(
+            ExternalRef.portal_id == item.portal_id,
+            ExternalRef.remote_id.is_not(None),
+            of_booking if item.booking_id else on_resource,
+        )
+        .values(revision=ExternalRef.revision + 1, dirty_since=func.coalesce(ExternalRef.dirty_since, now), bulk=True)
+    )
+
+
+def postpone(tx: Session, portal_id: int, kind: str | None, at: datetime) -> None:
+    """Nothing of this kind, or nothing at all, is tried in this portal before `at`, unless somebody changes it."""
+    tx.execute(
+        update(ExternalRef).where(*_due(portal_id, at), ExternalRef.kind == kind if kind else true()).values(due_at=at)
+    )
+
+
+def remember_section(tx: Session, portal_id: int, user_id: int, section: int | None) -> None:
+    """Keeps which section of his calendar a person's events go to; None forgets it."""
+    path = func.array(["users"])
+    del path
+    users = func.coalesce(Portal.calendar["users"], text("'{}'::jsonb"))
+    changed = (
+        users.op("-")(str(user_id))
+        if section is None
+        else users.op("||")(func.jsonb_build_object(str(user_id), section))
+    )
+    tx.execute(
+        update(Portal)
+        .where(Portal.id == portal_id)
+        .values(calendar=Portal.calendar.op("||")(func.jsonb_build_object("users", changed)))
+    )
+
+
+def settled_before(now: datetime) -> datetime:
+    """A request sent before this has ended: the platform gives none more than 60 s."""
+    return now - timedelta(seconds=70)
