@@ -7,14 +7,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from b24app.booking.reserve import check_free, check_rules
 from b24app.booking.story import difference, snapshot
 from b24app.errors import NotAllowed, NotFound, Stale
 from b24app.ledger import history, occupancy, queries, refs
 from b24app.ledger.access import Viewer
 from b24app.ledger.models import Booking, Portal, Resource
+from b24app.ledger.session import Tx
 from b24app.scheduling.interval import Interval
 from b24app.scheduling.stage import HOLDING, Stage, may_follow
 
@@ -27,7 +26,7 @@ def may_change(viewer: Viewer, booking: Booking, resources: Collection[Resource]
 
 
 def move_booking(
-    tx: Session,
+    tx: Tx,
     portal: Portal,
     booking_id: uuid.UUID,
     interval: Interval,
@@ -63,7 +62,7 @@ def move_booking(
 
 
 def cancel_booking(
-    tx: Session, portal: Portal, booking_id: uuid.UUID, *, revision: int, viewer: Viewer, now: datetime
+    tx: Tx, portal: Portal, booking_id: uuid.UUID, *, revision: int, viewer: Viewer, now: datetime
 ) -> Booking:
     """The booking, cancelled and its time given back; a cancelled one stays as it is.
 
@@ -83,7 +82,7 @@ def cancel_booking(
 
 
 def _lock(
-    tx: Session, portal: Portal, booking_id: uuid.UUID, more: set[int], revision: int, viewer: Viewer
+    tx: Tx, portal: Portal, booking_id: uuid.UUID, more: set[int], revision: int, viewer: Viewer
 ) -> tuple[dict[int, Resource], Booking]:
     """Locks what the booking holds together with `more`, in id order, and then the booking itself."""
     before = occupancy.held_resources(tx, portal.id, booking_id)
@@ -101,7 +100,7 @@ def _lock(
 
 
 def _changed(
-    tx: Session,
+    tx: Tx,
     portal: Portal,
     booking: Booking,
     action: str,

@@ -6,16 +6,13 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
-
 from b24app.booking.clients import ClientData, keep_client
 from b24app.booking.story import snapshot
 from b24app.errors import NotAllowed, NotFound, PolicyViolation, SlotTaken
-from b24app.ledger import history, occupancy, queries, refs
+from b24app.ledger import history, occupancy, queries, refs, writes
 from b24app.ledger.access import Viewer
 from b24app.ledger.models import Booking, Portal
+from b24app.ledger.session import Tx
 from b24app.scheduling.hours import open_intervals
 from b24app.scheduling.interval import Interval
 from b24app.scheduling.policy import violations
@@ -42,7 +39,7 @@ class BookingRequest:
     request_key: str | None = None
 
 
-def book(tx: Session, portal: Portal, request: BookingRequest, *, viewer: Viewer, now: datetime) -> Booking:
+def book(tx: Tx, portal: Portal, request: BookingRequest, *, viewer: Viewer, now: datetime) -> Booking:
     """A confirmed booking, or the one that this very form has made before.
 
     Raises NotFound, NotAllowed, PolicyViolation (every broken rule) or SlotTaken; nothing is sent yet.
@@ -79,7 +76,7 @@ def check_rules(offer: queries.Offer, wanted: Interval, now: datetime) -> None:
 
 
 def check_free(
-    tx: Session, portal_id: int, offer: queries.Offer, wanted: Interval, *, except_for: uuid.UUID | None = None
+    tx: Tx, portal_id: int, offer: queries.Offer, wanted: Interval, *, except_for: uuid.UUID | None = None
 ) -> None:
     """Raises SlotTaken when somebody holds the unit; the early answer, the constraint has the last word."""
     if occupancy.taken(tx, portal_id, offer.unit_ids, wanted, except_for=except_for):
@@ -87,58 +84,35 @@ def check_free(
 
 
 def _insert(
-    tx: Session, portal: Portal, request: BookingRequest, offer: queries.Offer, *, viewer: Viewer, now: datetime
+    tx: Tx, portal: Portal, request: BookingRequest, offer: queries.Offer, *, viewer: Viewer, now: datetime
 ) -> Booking | None:
     client_id = keep_client(tx, portal.id, request.client) if request.client else None
-    booking_id = uuid.uuid4()
-    return tx.scalars(
-        insert(Booking)
-        .values(
-            id=booking_id,
-            portal_id=portal.id,
-            number=_next_number(tx, portal.id),
-            service_id=offer.service_id,
-            during=occupancy.as_range(request.interval),
-            stage=Stage.CONFIRMED,
-            payment=Payment.NONE,
-            client_id=client_id,
-            deal_id=request.deal_id,
-            title=request.title,
-            notes=request.notes,
-            responsible_id=request.responsible_id or viewer.user_id,
-            source=request.source,
-            policy=offer.policy.as_dict(),
-            request_key=request.request_key,
-            created_by=str(viewer.actor),
-            created_at=now,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(
-            index_elements=[Booking.portal_id, Booking.request_key], index_where=Booking.request_key.is_not(None)
-        )
-        .returning(Booking)
-    ).first()
+    return writes.insert_booking(
+        tx,
+        portal.id,
+        {
+            "id": uuid.uuid4(),
+            "service_id": offer.service_id,
+            "during": occupancy.as_range(request.interval),
+            "stage": Stage.CONFIRMED,
+            "payment": Payment.NONE,
+            "client_id": client_id,
+            "deal_id": request.deal_id,
+            "title": request.title,
+            "notes": request.notes,
+            "responsible_id": request.responsible_id or viewer.user_id,
+            "source": request.source,
+            "policy": offer.policy.as_dict(),
+            "request_key": request.request_key,
+            "created_by": str(viewer.actor),
+            "created_at": now,
+            "updated_at": now,
+        },
+    )
 
 
-def _sent_before(tx: Session, portal: Portal, request: BookingRequest) -> Booking:
+def _sent_before(tx: Tx, portal: Portal, request: BookingRequest) -> Booking:
     assert request.request_key is not None
     made = queries.booking_by_request(tx, portal.id, request.request_key)
     assert made is not None, "the unique key has just told that it exists"
     return made
-
-
-def _next_number(tx: Session, portal_id: int) -> int:
-    """The portal's next booking number.
-
-    The portal's row is locked by this until the transaction ends. It is taken after the resources and by everyone
-    in that order, and shortly before the commit, so bookings of one portal wait for each other only there.
-    """
-    return (
-        tx.execute(
-            update(Portal)
-            .where(Portal.id == portal_id)
-            .values(next_number=Portal.next_number + 1)
-            .returning(Portal.next_number)
-        ).scalar_one()
-        - 1
-    )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
-
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Stale
-from b24app.ledger import occupancy, refs
+from b24app.ledger import occupancy, refs, writes
 from b24app.ledger.access import Viewer
-from b24app.ledger.models import OpeningHours, Portal, Requirement, Resource, Service, Unit
+from b24app.ledger.models import Portal, Resource
+from b24app.ledger.session import Tx
 from b24app.scheduling import hours as opening
 
 KINDS = ("room", "hall", "equipment", "specialist", "vehicle")
@@ -78,7 +75,7 @@ def _is_zone(name: str) -> bool:
 
 
 def save_resource(
-    tx: Session,
+    tx: Tx,
     portal: Portal,
     data: ResourceData,
     *,
@@ -101,18 +98,15 @@ def save_resource(
         resource.sort = sort
     tx.add(resource)
     tx.flush()
-    _save_hours(tx, portal.id, resource.id, data.hours)
-    _save_service(tx, portal.id, resource, data)
-    tx.execute(
-        update(Portal)
-        .where(Portal.id == portal.id, Portal.longest_minutes < data.max_minutes)
-        .values(longest_minutes=data.max_minutes)
+    writes.replace_hours(tx, portal.id, resource.id, data.hours)
+    writes.save_bare_service(
+        tx, resource, min_minutes=data.min_minutes, max_minutes=data.max_minutes, horizon_days=data.horizon_days
     )
     refs.touch_resource(tx, portal, resource.id, now)
     return resource
 
 
-def _loaded(tx: Session, portal: Portal, resource_id: int | None, revision: int | None, viewer: Viewer) -> Resource:
+def _loaded(tx: Tx, portal: Portal, resource_id: int | None, revision: int | None, viewer: Viewer) -> Resource:
     if resource_id is None:
         if not viewer.is_admin:
             raise NotAllowed("manage")
@@ -128,34 +122,8 @@ def _loaded(tx: Session, portal: Portal, resource_id: int | None, revision: int 
     return resource
 
 
-def _save_hours(tx: Session, portal_id: int, resource_id: int, hours: Sequence[opening.OpeningHours]) -> None:
-    tx.execute(delete(OpeningHours).where(OpeningHours.portal_id == portal_id, OpeningHours.resource_id == resource_id))
-    tx.add_all(
-        OpeningHours(portal_id=portal_id, resource_id=resource_id, weekday=h.weekday, opens=h.opens, closes=h.closes)
-        for h in hours
-    )
-
-
-def _save_service(tx: Session, portal_id: int, resource: Resource, data: ResourceData) -> None:
-    service = tx.scalar(
-        select(Service)
-        .join(Requirement, Requirement.service_id == Service.id)
-        .where(Service.portal_id == portal_id, Requirement.resource_id == resource.id)
-    )
-    is_new = service is None
-    service = service or Service(portal_id=portal_id)
-    service.name, service.min_minutes, service.max_minutes = resource.name, data.min_minutes, data.max_minutes
-    service.horizon_days = data.horizon_days
-    tx.add(service)
-    tx.flush()
-    if is_new:
-        tx.add(Requirement(portal_id=portal_id, service_id=service.id, resource_id=resource.id))
-        tx.add(Unit(portal_id=portal_id, resource_id=resource.id))
-        tx.flush()
-
-
 def archive_resource(
-    tx: Session, portal: Portal, resource_id: int, *, viewer: Viewer, now: datetime, archived: bool = True
+    tx: Tx, portal: Portal, resource_id: int, *, viewer: Viewer, now: datetime, archived: bool = True
 ) -> Resource:
     """The resource, no longer offered (or offered again); bookings that stand on it stay."""
     resource = _loaded(tx, portal, resource_id, None, viewer)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select, text, true, update
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, aliased
 
 from b24app.ledger import queries
 from b24app.ledger.models import Allocation, Booking, Client, ExternalRef, Installation, Portal, Resource, Service, Unit
+from b24app.scheduling.hours import OpeningHours
 
 DRAIN_LOCK = 8_024_002  # any constant: the first half of the advisory lock, the portal's id is the second
 RESOURCES, BOOKINGS, EVENTS = "resources", "bookings", "events"
@@ -165,6 +166,7 @@ class Subjects:
 
     bookings: dict[uuid.UUID, queries.BookingRow]
     resources: dict[int, Resource]
+    hours: dict[int, list[OpeningHours]]
     booking_items: dict[uuid.UUID, int]
     resource_items: dict[int, int]
 
@@ -188,6 +190,7 @@ def subjects(tx: Session, portal_id: int, refs: Collection[ExternalRef]) -> Subj
     return Subjects(
         bookings={row[0].id: queries.BookingRow(row[0], row[1], row[2], held.get(row[0].id, ())) for row in rows},
         resources={resource.id: resource for resource in resources},
+        hours=queries.hours(tx, portal_id, wanted),
         booking_items=_items(tx, portal_id, ExternalRef.booking_id, booking_ids),
         resource_items=_items(tx, portal_id, ExternalRef.resource_id, shown_on),
     )
@@ -221,9 +224,12 @@ def intend(tx: Session, portal_id: int, intents: Mapping[int, Mapping[str, Any]]
         tx.execute(_one(portal_id, ref_id).values(intent=dict(intent)))
 
 
-def attach(tx: Session, portal_id: int, ref_id: int, remote_id: int, host: int | None) -> None:
-    """The picture was found by its mark."""
-    tx.execute(_one(portal_id, ref_id).values(remote_id=remote_id, host=host, intent=None))
+def attach(tx: Session, ref: ExternalRef, remote_id: int, host: int | None, now: datetime) -> None:
+    """The picture was found by its mark; `ref` is changed with its row."""
+    tx.execute(_one(ref.portal_id, ref.id).values(remote_id=remote_id, host=host, intent=None))
+    ref.remote_id, ref.host, ref.intent = remote_id, host, None
+    if ref.kind == "item":
+        _redraw_links(tx, ref, now)
 
 
 def record(tx: Session, ref: ExternalRef, outcome: Outcome, now: datetime) -> None:
@@ -295,23 +301,21 @@ def postpone(tx: Session, portal_id: int, kind: str | None, at: datetime) -> Non
     )
 
 
-def remember_section(tx: Session, portal_id: int, user_id: int, section: int | None) -> None:
-    """Keeps which section of his calendar a person's events go to; None forgets it."""
-    path = func.array(["users"])
-    del path
-    users = func.coalesce(Portal.calendar["users"], text("'{}'::jsonb"))
-    changed = (
-        users.op("-")(str(user_id))
-        if section is None
-        else users.op("||")(func.jsonb_build_object(str(user_id), section))
-    )
+def remember_section(tx: Session, portal_id: int, user_id: int, section: int) -> None:
+    """Keeps which section of his calendar a person's events go to."""
     tx.execute(
-        update(Portal)
-        .where(Portal.id == portal_id)
-        .values(calendar=Portal.calendar.op("||")(func.jsonb_build_object("users", changed)))
+        text(
+            "UPDATE portal SET calendar = jsonb_set(calendar, '{users}',"
+            " coalesce(calendar -> 'users', '{}') || jsonb_build_object(CAST(:user AS text), CAST(:section AS bigint)))"
+            " WHERE id = :portal"
+        ),
+        {"portal": portal_id, "user": str(user_id), "section": section},
     )
 
 
-def settled_before(now: datetime) -> datetime:
-    """A request sent before this has ended: the platform gives none more than 60 s."""
-    return now - timedelta(seconds=70)
+def forget_section(tx: Session, portal_id: int, user_id: int) -> None:
+    """The section was not accepted: next time it is looked up again."""
+    tx.execute(
+        text("UPDATE portal SET calendar = calendar #- ARRAY['users', CAST(:user AS text)] WHERE id = :portal"),
+        {"portal": portal_id, "user": str(user_id)},
+    )

@@ -7,7 +7,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from b24app.ledger.session import sqlalchemy_url
 
@@ -38,3 +39,13 @@ def is_current(connection: Connection) -> bool:
     if not connection.execute(text("SELECT to_regclass('alembic_version')")).scalar():
         return False
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == newest()
+
+
+def readiness(engine: Engine) -> dict[str, bool]:
+    """Whether the database answers, has the schema that the code expects, and holds the queue."""
+    try:
+        with engine.connect() as connection:
+            queue = connection.execute(text("SELECT to_regclass('procrastinate_jobs')")).scalar() is not None
+            return {"database": True, "migrations": is_current(connection), "queue": queue}
+    except SQLAlchemyError:
+        return {"database": False, "migrations": False, "queue": False}

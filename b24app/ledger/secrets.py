@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cryptography.fernet import Fernet, MultiFernet
-from sqlalchemy import LargeBinary
+from sqlalchemy import Column, LargeBinary, Table, select, type_coerce
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
 _keyring: list[MultiFernet] = []  # one, once install_keys() was called
@@ -36,6 +37,20 @@ class EncryptedText(TypeDecorator[str]):
         return None if value is None else _keys().decrypt(bytes(value)).decode()
 
 
-def rotated(ciphertext: bytes) -> bytes:
-    """The same secret under the newest key."""
-    return _keys().rotate(ciphertext)
+def rotate(tx: Session, tables: Iterable[Table]) -> int:
+    """Encrypts every secret of these tables anew under the newest key; the number of secrets."""
+    count = 0
+    for table in tables:
+        for column in table.columns:
+            if isinstance(column.type, EncryptedText):
+                count += _rotate_column(tx, table, column)
+    return count
+
+
+def _rotate_column(tx: Session, table: Table, column: Column[str]) -> int:
+    ciphertext = type_coerce(column, LargeBinary)
+    rows = tx.execute(select(table.c.id, ciphertext).where(column.is_not(None)).with_for_update()).all()
+    for row_id, old in rows:
+        new = _keys().rotate(bytes(old))
+        tx.execute(table.update().where(table.c.id == row_id).values({column: type_coerce(new, LargeBinary)}))
+    return len(rows)

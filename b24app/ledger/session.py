@@ -8,7 +8,14 @@ from contextvars import ContextVar
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+
+__all__ = ["DatabaseError", "Engine", "Session", "Tx", "connect", "in_transaction", "sqlalchemy_url", "transaction"]
+
+# The other rooms say what they mean and need not know who makes it.
+Tx = Session
+DatabaseError = SQLAlchemyError
 
 # The other rooms name these two types and import nothing of SQLAlchemy themselves.
 __all__ = ["Engine", "Session", "connect", "in_transaction", "sqlalchemy_url", "transaction"]
