@@ -62,7 +62,7 @@ def _ready(base: str, process: subprocess.Popen[bytes]) -> str:
     while time.monotonic() < deadline:
         assert process.poll() is None, "the server ended"
         try:
-            if requests.get(f"{base}/readyz", timeout=2).status_code == 200:
+            if requests.get(f"{base}/readyz", timeout=READY_SECONDS).status_code == 200:
                 return base
         except requests.ConnectionError:
             time.sleep(0.1)  # a process that is starting has nothing to wait on
