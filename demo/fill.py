@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from b24app.app import make_services
 from b24app.bitrix.client import PortalClient
+from b24app.bitrix.throttle import LocalThrottle, Throttles
 from b24app.booking.change import cancel_booking
 from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest, book
@@ -30,7 +32,7 @@ from b24app.ledger.models import Portal, Resource
 from b24app.ledger.session import transaction
 from b24app.scheduling.hours import OpeningHours, local_instant
 from b24app.scheduling.interval import Interval
-from b24app.sync.tokens import portal_client
+from b24app.sync.tokens import Reach, portal_client
 from b24app.web.visit import Services
 
 COMPANY = json.loads((Path(__file__).parent / "company.json").read_text(encoding="utf-8"))
@@ -39,7 +41,7 @@ AROUND_DAYS = 7
 SEED = 8024
 ADMINISTRATOR = Viewer(1, is_admin=True)
 MANAGERS = (3, 4)
-OF_A_DEAL = 0.55
+OF_A_DEAL = 0.3
 CANCELLED = 0.06
 
 
@@ -66,9 +68,13 @@ def main() -> None:
 
 
 def portal_client_of(services: Services, portal_id: int) -> PortalClient:
-    return portal_client(
-        services.engine, services.http, services.hosts, services.settings, portal_id, lambda: datetime.now(UTC)
+    reach = Reach(
+        services.engine,
+        services.http,
+        Throttles(lambda: LocalThrottle(time.time, time.sleep)),
+        lambda: datetime.now(UTC),
     )
+    return portal_client(reach, portal_id)
 
 
 def read_deals(client: PortalClient) -> Iterator[Deal]:

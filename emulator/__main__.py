@@ -65,7 +65,6 @@ def add_application(portal: Portal, app_url: str) -> AppCard:
             handler_url=base + manifest["handlers"]["main"],
             installer_url=base + manifest["handlers"]["installer"],
             scopes=manifest["scopes"],
-            menu_title=titles,
         ),
     )
 

@@ -49,8 +49,9 @@ class Person:
         said = json.loads((ROOT / "app.manifest.json").read_text(encoding="utf-8"))
         form = {
             "title": said["title"]["ru"],
-            "menu_ru": said["title"]["ru"],
-            "menu_en": said["title"]["en"],
+            # No menu item of the card's own: the page in the left menu is one of the placements.
+            "menu_ru": "",
+            "menu_en": "",
             "handler_url": app_url + said["handlers"]["main"],
             "installer_url": app_url + said["handlers"]["installer"],
             "scopes": ",".join(said["scopes"]),
