@@ -8,17 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from cryptography.fernet import Fernet
+from flask import Flask
 from sqlalchemy import Engine, create_engine, pool, text
 from sqlalchemy.orm import Session
 
+from b24app.app import create_app
+from b24app.bitrix.transport import PortalSession
 from b24app.config import Settings
 from b24app.ledger import schema, secrets
 from b24app.ledger.models import Base, Portal
-from b24app.ledger.session import sqlalchemy_url, transaction
+from b24app.ledger.session import in_transaction, sqlalchemy_url, transaction
+from b24app.web.crm import forget_everything
 from tests import database, factories
+from tests.stand import Nowhere, Stand
 
 ROOT = Path(__file__).parent.parent
 TOKEN_KEY = Fernet.generate_key().decode()
@@ -28,6 +35,19 @@ NOW = datetime(2026, 3, 10, 6, 0, tzinfo=UTC)  # Tuesday, 09:00 in Moscow
 @pytest.fixture(scope="session", autouse=True)
 def _keys() -> None:
     secrets.install_keys([TOKEN_KEY])
+
+
+@pytest.fixture(autouse=True)
+def _no_call_in_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing goes to a portal while a transaction is open, but the refresh of a token under its row's lock."""
+    send = requests.Session.send
+
+    def checked(self: requests.Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        inside = isinstance(self, PortalSession) and in_transaction()
+        assert not inside or "/oauth/token" in str(request.url), f"{request.url} inside of a transaction"
+        return send(self, request, **options)
+
+    monkeypatch.setattr(requests.Session, "send", checked)
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +107,23 @@ def now() -> datetime:
 def portal(tx: Session) -> Portal:
     """A portal of level B with a company calendar."""
     return factories.make_portal(tx)
+
+
+@pytest.fixture
+def app(engine: Engine, settings: Settings) -> Iterator[Flask]:
+    """The application on the test's database; its requests go nowhere until a stand gives them a portal."""
+    made = create_app(settings)
+    made.extensions["b24"].http.mount("https://", Nowhere())
+    yield made
+    made.extensions["b24"].engine.dispose()
+    made.extensions["b24"].http.close()
+
+
+@pytest.fixture
+def stand(app: Flask, now: datetime) -> Stand:
+    """The application with an emulated portal beside it; nothing is installed yet."""
+    forget_everything()
+    return Stand(app, now)
 
 
 @pytest.fixture

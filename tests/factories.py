@@ -6,12 +6,13 @@ import itertools
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from b24app.booking.reserve import BookingRequest, book
 from b24app.booking.resources import ResourceData, save_resource
 from b24app.ledger.access import GrantRule, Viewer
-from b24app.ledger.models import Application, Booking, Installation, Portal, Resource
+from b24app.ledger.models import Application, Booking, Grant, Installation, Portal, Resource
 from b24app.ledger.tenancy import DEFAULT_GRANTS
 from b24app.scheduling.hours import OpeningHours
 from b24app.scheduling.interval import Interval
@@ -40,9 +41,15 @@ def make_portal(tx: Session, **overrides: Any) -> Portal:
     tx.add_all([portal, application])
     tx.flush()
     tx.add(Installation(portal_id=portal.id, application_id=application.id, state="active"))
+    tx.add_all(Grant(portal_id=portal.id, scope=s, code=c, right=r) for s, c, r in DEFAULT_GRANTS)
     tx.flush()
     tx.refresh(portal)
     return portal
+
+
+def installation_of(tx: Session, portal: Portal) -> int:
+    """The id of the portal's living installation."""
+    return tx.scalars(select(Installation.id).filter_by(portal_id=portal.id)).one()
 
 
 def make_resource(tx: Session, portal: Portal, *, now: datetime, **overrides: Any) -> Resource:

@@ -17,7 +17,8 @@ from b24app.bitrix.transport import PortalSession
 from b24app.errors import PortalUnavailable
 
 MAX_ANSWER = 16 * 1024 * 1024  # bytes, unpacked; fifty full items are well below one
-Timeout = tuple[float, float]
+TOO_MANY = 429  # turned away at the door, whoever says so; behind a page with 503 the portal may have acted
+Timeout = tuple[float, float]  # seconds to connect, seconds for the whole answer
 
 # What requests raises when a connection breaks; its other exceptions are faults of our own making.
 LOST = (
@@ -78,6 +79,8 @@ def read_answer(response: requests.Response, body: bytes) -> Answer | Fault:
     fault = fault_of(content, response.status_code)
     if fault is not None:
         return fault
+    if response.status_code == TOO_MANY:
+        return Fault("", "", TOO_MANY)
     if not isinstance(content, dict) or "result" not in content or response.status_code >= 400:
         raise PortalUnavailable(f"HTTP {response.status_code} without a result", uncertain=True)
     return Answer(

@@ -58,7 +58,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Each command's result or error by its key. A batch is no transaction: what is done stays done."""
+    """Each command's result or error by its key. A batch is no transaction: what is done stays done.
+
+    `not_run` have certainly not been carried out; one that simply was not answered has an uncertain error.
+    """
 
     results: dict[str, Any] = field(default_factory=dict)
     errors: dict[str, AppError] = field(default_factory=dict)
@@ -163,6 +166,8 @@ class PortalClient:
                 done.errors[key] = self._error(command.method, fault)
             elif key in results:
                 done.results[key] = results[key]
+            elif not (halt and done.errors):
+                done.errors[key] = PortalUnavailable("no answer to a command", uncertain=True)
         return done
 
     def _one_by_one(self, commands: Mapping[str, Command], done: BatchResult, halt: bool) -> None:
@@ -173,7 +178,7 @@ class PortalClient:
             try:
                 done.results[key] = self.call(command.method, command.params)
             except AppError as error:
-                if not done.results and not done.errors and not isinstance(error, Rejected):
+                if not done.results and not done.errors and _leaves_nothing(error, commands):
                     raise
                 done.errors[key] = error
                 if not isinstance(error, Rejected):
@@ -195,6 +200,12 @@ class PortalClient:
             yield page
             full = len(page) >= PAGE
             last = _advanced(method, page[-1], by_id, last) if full else last
+
+
+def _leaves_nothing(error: AppError, commands: Collection[str]) -> bool:
+    """Whether an error of the first command can stand for all: the others have certainly not been carried out."""
+    uncertain = isinstance(error, PortalUnavailable) and error.uncertain
+    return not isinstance(error, Rejected) and not (uncertain and len(commands) > 1)
 
 
 def _goes_alone(command: Command) -> bool:

@@ -1,8 +1,11 @@
-"""The one pooled HTTP session: pinned addresses, no redirects, no cookies, no proxies, always a timeout."""
+"""The one pooled HTTP session: pinned addresses, no redirects, no cookies, no proxies, always a time limit."""
 
 from __future__ import annotations
 
+import http.client
+import io
 import socket
+import time
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -17,7 +20,7 @@ from urllib3.util.connection import create_connection
 from b24app.bitrix.hosts import HostPolicy
 
 USER_AGENT = "b24app-booking/1.0 (+python-requests)"
-TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds between bytes; the platform itself stops at 60
+TIMEOUT = (5.0, 30.0)  # seconds to connect, seconds for the whole answer; the platform itself stops at 60
 _ADDRESSES_TRIED = 3
 
 
@@ -61,12 +64,49 @@ class PinnedAdapter(HTTPAdapter):
         return super().send(request, stream, timeout or TIMEOUT, verify, cert, None)
 
 
+class _Limited(io.RawIOBase):
+    """What arrives on a socket, all of it within the timeout that is set there now, however slowly it drips.
+
+    The timeout of a socket itself begins anew with every byte.
+    """
+
+    def __init__(self, arriving: io.RawIOBase, sock: socket.socket) -> None:
+        self._arriving, self._sock = arriving, sock
+        self._deadline = time.monotonic() + (sock.gettimeout() or TIMEOUT[1])
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._sock.settimeout(left)
+        return self._arriving.readinto(buffer)
+
+    def close(self) -> None:
+        self._arriving.close()
+        super().close()
+
+
+class _LimitedResponse(http.client.HTTPResponse):
+    """A response whose headers and body have one time limit together."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Limited(self.fp.detach(), sock))
+
+
 def _pool_classes(policy: HostPolicy) -> dict[str, type[HTTPConnectionPool]]:
     class Plain(HTTPConnection):
+        response_class = _LimitedResponse
+
         def _new_conn(self) -> socket.socket:
             return _connect(self, policy)
 
     class Secure(HTTPSConnection):
+        response_class = _LimitedResponse
+
         def _new_conn(self) -> socket.socket:
             return _connect(self, policy)
 

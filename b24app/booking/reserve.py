@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from b24app.booking.clients import ClientData, keep_client
 from b24app.booking.story import snapshot
-from b24app.errors import NotAllowed, NotFound, PolicyViolation, SlotTaken
+from b24app.errors import NotAllowed, NotFound, PolicyViolation, Refused, SlotTaken
 from b24app.ledger import history, occupancy, queries, refs, writes
 from b24app.ledger.access import Viewer
-from b24app.ledger.models import Booking, Portal
+from b24app.ledger.models import Booking, Portal, Resource
 from b24app.ledger.session import Tx
 from b24app.scheduling.hours import open_intervals
 from b24app.scheduling.interval import Interval
@@ -45,24 +45,42 @@ def book(tx: Tx, portal: Portal, request: BookingRequest, *, viewer: Viewer, now
     Raises NotFound, NotAllowed, PolicyViolation (every broken rule) or SlotTaken; nothing is sent yet.
     """
     resource = occupancy.lock(tx, portal.id, [request.resource_id])[request.resource_id]
-    if request.request_key and (made := queries.booking_by_request(tx, portal.id, request.request_key)):
+    try:
+        offer = _offered(tx, portal, resource, request.interval, viewer, now)
+    except Refused:
+        # Sent twice, a form finds its own booking in the way; the lock has let the first one finish.
+        if made := _made_before(tx, portal, request):
+            return made
+        raise
+    booking = _insert(tx, portal, request, offer, viewer=viewer, now=now)
+    if booking is None:  # sent twice, with another time or resource the second time
+        made = _made_before(tx, portal, request)
+        assert made is not None, "the unique key has just told that it exists"
         return made
+    occupancy.occupy(tx, portal.id, booking.id, offer.unit_ids[:1], request.interval)
+    history.record(
+        tx, booking, "booked", actor=viewer.actor, now=now, before={}, after=snapshot(booking, [resource.id])
+    )
+    refs.draw_booking(tx, portal, booking.id, [resource], now, bulk=request.source in BULK_SOURCES)
+    return booking
+
+
+def _offered(
+    tx: Tx, portal: Portal, resource: Resource, wanted: Interval, viewer: Viewer, now: datetime
+) -> queries.Offer:
+    """What may be booked there; raises the reason why it may not."""
     if not viewer.may("busy", resource):
         raise NotFound("resource")
     if not viewer.may("book", resource):
         raise NotAllowed("book")
     offer = queries.offer(tx, portal.id, resource)
-    check_rules(offer, request.interval, now)
-    check_free(tx, portal.id, offer, request.interval)
-    booking = _insert(tx, portal, request, offer, viewer=viewer, now=now)
-    if booking is None:  # the same form, sent at the same moment for another resource
-        return _sent_before(tx, portal, request)
-    occupancy.occupy(tx, portal.id, booking.id, offer.unit_ids[:1], request.interval)
-    history.record(
-        tx, booking, "booked", actor=viewer.actor, now=now, before={}, after=snapshot(booking, [resource.id])
-    )
-    refs.touch_booking(tx, portal, booking.id, [resource], now, bulk=request.source in BULK_SOURCES)
-    return booking
+    check_rules(offer, wanted, now)
+    check_free(tx, portal.id, offer, wanted)
+    return offer
+
+
+def _made_before(tx: Tx, portal: Portal, request: BookingRequest) -> Booking | None:
+    return queries.booking_by_request(tx, portal.id, request.request_key) if request.request_key else None
 
 
 def check_rules(offer: queries.Offer, wanted: Interval, now: datetime) -> None:
@@ -109,10 +127,3 @@ def _insert(
             "updated_at": now,
         },
     )
-
-
-def _sent_before(tx: Tx, portal: Portal, request: BookingRequest) -> Booking:
-    assert request.request_key is not None
-    made = queries.booking_by_request(tx, portal.id, request.request_key)
-    assert made is not None, "the unique key has just told that it exists"
-    return made

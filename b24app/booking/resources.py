@@ -123,10 +123,11 @@ def _loaded(tx: Tx, portal: Portal, resource_id: int | None, revision: int | Non
 
 
 def archive_resource(
-    tx: Tx, portal: Portal, resource_id: int, *, viewer: Viewer, now: datetime, archived: bool = True
+    tx: Tx, portal: Portal, resource_id: int, *, viewer: Viewer, now: datetime, archived: bool = True,
+    revision: int | None = None,
 ) -> Resource:
     """The resource, no longer offered (or offered again); bookings that stand on it stay."""
-    resource = _loaded(tx, portal, resource_id, None, viewer)
+    resource = _loaded(tx, portal, resource_id, revision, viewer)
     resource.archived_at = now if archived else None
     tx.flush()
     refs.touch_resource(tx, portal, resource.id, now)

@@ -173,7 +173,7 @@ class PortalUser(Base):
 
 
 class Resource(Base):
-    """What can be taken: room, person, equipment. `calendar_mode`: default, none, user, section."""
+    """What can be taken: room, person, equipment. `calendar_mode` none keeps its bookings out of calendars."""
 
     __tablename__ = "resource"
     __table_args__ = (
@@ -193,7 +193,6 @@ class Resource(Base):
     step_minutes: Mapped[int] = mapped_column(SmallInteger, server_default="30")
     portal_user_id: Mapped[int | None]
     calendar_mode: Mapped[str] = mapped_column(server_default="default")
-    calendar_section: Mapped[int | None]
     sort: Mapped[int] = mapped_column(Integer, server_default="0")
     archived_at: Mapped[datetime | None]
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
@@ -403,7 +402,7 @@ class ExternalRef(Base):
     target: Mapped[str] = mapped_column(server_default="")
     remote_id: Mapped[int | None]
     host: Mapped[int | None]
-    intent: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    intent: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     fingerprint: Mapped[str | None]
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
     written_revision: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, sel
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, aliased
 
-from b24app.ledger import queries
+from b24app.ledger import queries, refs
 from b24app.ledger.models import Allocation, Booking, Client, ExternalRef, Installation, Portal, Resource, Service, Unit
 from b24app.scheduling.hours import OpeningHours
 
@@ -40,7 +40,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not done now. `certain`: the portal has not acted, so there is nothing to look for; `at`: not before."""
+    """Not done now; `at`: not before. `certain`: the portal has not acted, so what was intended is void."""
 
     at: datetime
     certain: bool
@@ -91,7 +91,8 @@ def only_drain(engine: Engine, portal_id: int, wait_seconds: int = 5) -> Iterato
         try:
             yield True
         finally:
-            connection.invalidate()  # closing it frees the lock, whatever state it is in
+            connection.execute(text("SELECT pg_advisory_unlock(:class, CAST(:portal AS int))"), key)
+            connection.execute(text("RESET lock_timeout"))
 
 
 def due(
@@ -208,20 +209,35 @@ def _items(tx: Session, portal_id: int, owner: Any, owner_ids: Collection[Any]) 
     return {owner_id: remote_id for owner_id, remote_id in rows if remote_id is not None}
 
 
-def known_ids(tx: Session, portal_id: int, kind: str, remote_ids: Collection[int]) -> set[int]:
-    """Which of these ids of the portal are somebody's already."""
+def known_events(tx: Session, portal_id: int, remote_ids: Collection[int]) -> set[int]:
+    """Which of these calendar events are somebody's already."""
     rows = tx.scalars(
         select(ExternalRef.remote_id).where(
-            ExternalRef.portal_id == portal_id, ExternalRef.kind == kind, ExternalRef.remote_id.in_(remote_ids)
+            ExternalRef.portal_id == portal_id, ExternalRef.kind == "event", ExternalRef.remote_id.in_(remote_ids)
         )
     )
     return {remote_id for remote_id in rows if remote_id is not None}
 
 
-def intend(tx: Session, portal_id: int, intents: Mapping[int, Mapping[str, Any]]) -> None:
-    """Notes, by ref id, what is about to be made; to be committed before it is."""
-    for ref_id, intent in sorted(intents.items()):
-        tx.execute(_one(portal_id, ref_id).values(intent=dict(intent)))
+def intend(tx: Session, ref: ExternalRef, intent: Mapping[str, Any]) -> bool:
+    """Notes what is about to be made or deleted, to be committed before it is.
+
+    False when the ref is not as it was read: the lock of `only_drain` was lost, and another process draws it.
+    """
+    as_read = (
+        ExternalRef.remote_id.is_not_distinct_from(ref.remote_id),
+        ExternalRef.intent.is_not_distinct_from(ref.intent),
+    )
+    noting = _one(ref.portal_id, ref.id).where(*as_read).values(intent=dict(intent))
+    return tx.scalar(noting.returning(ExternalRef.id)) is not None
+
+
+def lock(tx: Session, portal_id: int, drawn: Collection[ExternalRef]) -> None:
+    """Locks these refs together with those that `attach` and `record` may change along with them."""
+    ids = {ref.id for ref in drawn}
+    if new := [ref for ref in drawn if ref.kind == "item" and ref.remote_id is None]:
+        ids.update(tx.scalars(select(ExternalRef.id).where(_showing_links(portal_id, new))))
+    refs.lock(tx, ExternalRef.portal_id == portal_id, ExternalRef.id.in_(ids))
 
 
 def attach(tx: Session, ref: ExternalRef, remote_id: int, host: int | None, now: datetime) -> None:
@@ -251,13 +267,18 @@ def _values(ref: ExternalRef, outcome: Outcome) -> dict[str, Any]:
         case Removed():
             return _in_step(ref) | {"remote_id": None, "fingerprint": None, "host": None}
         case Later(at, certain):
-            return again | {"due_at": at} | ({"intent": None} if certain else {})
+            return again | {"due_at": at} | ({"intent": _before(ref)} if certain else {})
         case Missing(at, intent):
             return again | {"due_at": at, "remote_id": None, "host": None, "intent": dict(intent)}
         case Rehosted(at, host):
             return again | {"due_at": at, "host": host}
         case Parked(reason):
-            return {"parked_reason": _unless_changed(ref, reason, ExternalRef.parked_reason)}
+            return {"intent": None, "parked_reason": _unless_changed(ref, reason, ExternalRef.parked_reason)}
+
+
+def _before(ref: ExternalRef) -> dict[str, Any] | None:
+    """What was intended before this try and may have happened: a deletion. An addition was looked for already."""
+    return ref.intent if ref.remote_id is not None else None
 
 
 def _in_step(ref: ExternalRef) -> dict[str, Any]:
@@ -276,46 +297,46 @@ def _unless_changed(ref: ExternalRef, value: Any, otherwise: Any) -> Any:
 
 def _redraw_links(tx: Session, item: ExternalRef, now: datetime) -> None:
     """What was drawn while this item did not exist lacks the link to it. Ordinarily nothing was."""
-    of_booking = and_(ExternalRef.kind == "event", ExternalRef.booking_id == item.booking_id)
+    tx.execute(
+        update(ExternalRef)
+        .where(_showing_links(item.portal_id, [item]))
+        .values(
+            revision=ExternalRef.revision + 1,
+            bulk=or_(ExternalRef.bulk, ExternalRef.dirty_since.is_(None)),
+            dirty_since=func.coalesce(ExternalRef.dirty_since, now),
+        )
+    )
+
+
+def _showing_links(portal_id: int, items: Collection[ExternalRef]) -> ColumnElement[bool]:
+    """Which pictures are there and show a link to one of these items: events to bookings', bookings to resources'."""
+    bookings = [item.booking_id for item in items if item.booking_id is not None]
     holding = (
         select(Allocation.booking_id)
         .join(Unit, Unit.id == Allocation.unit_id)
-        .where(Allocation.portal_id == item.portal_id, Unit.resource_id == item.resource_id)
+        .where(Allocation.portal_id == portal_id, Unit.resource_id.in_([item.resource_id for item in items]))
     )
-    on_resource = and_(ExternalRef.kind == "item", ExternalRef.booking_id.in_(holding))
-    tx.execute(
-        update(ExternalRef)
-        .where(
-            ExternalRef.portal_id == item.portal_id,
-            ExternalRef.remote_id.is_not(None),
-            of_booking if item.booking_id else on_resource,
-        )
-        .values(revision=ExternalRef.revision + 1, dirty_since=func.coalesce(ExternalRef.dirty_since, now), bulk=True)
+    events = and_(ExternalRef.kind == "event", ExternalRef.booking_id.in_(bookings))
+    of_resources = and_(ExternalRef.kind == "item", ExternalRef.booking_id.in_(holding))
+    return and_(
+        ExternalRef.portal_id == portal_id, ExternalRef.remote_id.is_not(None), events if bookings else of_resources
     )
 
 
 def postpone(tx: Session, portal_id: int, kind: str | None, at: datetime) -> None:
     """Nothing of this kind, or nothing at all, is tried in this portal before `at`, unless somebody changes it."""
-    tx.execute(
-        update(ExternalRef).where(*_due(portal_id, at), ExternalRef.kind == kind if kind else true()).values(due_at=at)
-    )
+    due = (*_due(portal_id, at), ExternalRef.kind == kind if kind else true())
+    refs.lock(tx, *due)
+    tx.execute(update(ExternalRef).where(*due).values(due_at=at))
 
 
-def remember_section(tx: Session, portal_id: int, user_id: int, section: int) -> None:
-    """Keeps which section of his calendar a person's events go to."""
+def remember_section(tx: Session, portal_id: int, user_id: int, section: int | None) -> None:
+    """Keeps which section of his calendar a person's events go to; None forgets it."""
     tx.execute(
         text(
-            "UPDATE portal SET calendar = jsonb_set(calendar, '{users}',"
-            " coalesce(calendar -> 'users', '{}') || jsonb_build_object(CAST(:user AS text), CAST(:section AS bigint)))"
+            "UPDATE portal SET calendar = jsonb_set(calendar, '{users}', jsonb_strip_nulls("
+            "coalesce(calendar -> 'users', '{}') || jsonb_build_object(CAST(:user AS text), CAST(:section AS bigint))))"
             " WHERE id = :portal"
         ),
         {"portal": portal_id, "user": str(user_id), "section": section},
-    )
-
-
-def forget_section(tx: Session, portal_id: int, user_id: int) -> None:
-    """The section was not accepted: next time it is looked up again."""
-    tx.execute(
-        text("UPDATE portal SET calendar = calendar #- ARRAY['users', CAST(:user AS text)] WHERE id = :portal"),
-        {"portal": portal_id, "user": str(user_id)},
     )

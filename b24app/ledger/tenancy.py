@@ -1,6 +1,9 @@
 """Portals, their applications, installations and administrators' tokens: who the tenant is.
 
 These functions find a portal; everything in `queries` then works inside of one.
+
+Locks are taken in the order resources, portal, installation. A pair is locked while the authorization server is
+asked, for seconds: whoever locks pairs holds nothing else and takes nothing more, but for those who delete them.
 """
 
 from __future__ import annotations
@@ -9,10 +12,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from b24app.errors import NotAllowed, NotFound
 from b24app.ledger.models import (
     AdminToken,
     Application,
@@ -21,6 +25,7 @@ from b24app.ledger.models import (
     Portal,
     PortalActivity,
     PortalUser,
+    Resource,
 )
 
 FRAME_OPEN = timedelta(seconds=30)
@@ -54,12 +59,9 @@ def applications(tx: Session) -> list[Application]:
     return list(tx.scalars(select(Application).order_by(Application.id)))
 
 
-def credentials(tx: Session, installation: Installation) -> tuple[str, str]:
-    """The `client_id` and secret of the application that was installed."""
-    row = tx.execute(
-        select(Application.client_id, Application.client_secret).where(Application.id == installation.application_id)
-    ).one()
-    return row[0], row[1]
+def application_of(tx: Session, installation: Installation) -> Application:
+    """The application that was installed."""
+    return tx.scalars(select(Application).where(Application.id == installation.application_id)).one()
 
 
 def portals(tx: Session) -> list[Portal]:
@@ -80,6 +82,19 @@ def tenant(tx: Session, portal_id: int) -> Tenant | None:
     return Tenant(row[0], row[1]) if row else None
 
 
+def lock_tenant(tx: Session, portal_id: int) -> Tenant:
+    """The portal and its living installation, locked against others who change them; raises NotFound."""
+    row = tx.execute(
+        select(Portal, Installation)
+        .join(Installation, Installation.portal_id == Portal.id)
+        .where(Portal.id == portal_id, Installation.state != "deleted")
+        .with_for_update(key_share=True)
+    ).first()
+    if row is None:
+        raise NotFound("portal")
+    return Tenant(row[0], row[1])
+
+
 def tenant_by_member(tx: Session, member_id: str) -> Tenant | None:
     portal = portal_by_member(tx, member_id)
     return tenant(tx, portal.id) if portal else None
@@ -94,26 +109,42 @@ def enter(
     server_endpoint: str,
     language: str,
     application_id: int,
+    begins: bool,
     now: datetime,
 ) -> Tenant:
-    """The tenant of a verified call; made on first contact, brought up to date afterwards.
+    """The tenant of a verified call, brought up to date.
 
-    A living installation of another application ends here: a local application that was deleted and added again
-    comes under a new `client_id`, and its ONAPPUNINSTALL may have been lost.
+    With `begins` the installation is made on first contact, and a living one of another application ends: a local
+    application that was deleted and added again comes under a new `client_id`, and its ONAPPUNINSTALL may have been
+    lost. Without it raises NotFound where nothing is installed, NotAllowed where another application is.
     """
+    if begins:
+        _erase_overdue(tx, member_id, now)
     portal = _portal(tx, member_id, domain, client_endpoint, server_endpoint, language)
     alive = tx.scalar(select(Installation).where(Installation.portal_id == portal.id, Installation.state != "deleted"))
-    if alive is not None and alive.application_id != application_id:
+    if alive is not None and alive.application_id == application_id:
+        return Tenant(portal, alive)
+    if not begins:
+        raise NotFound("portal") if alive is None else NotAllowed("install")
+    if alive is not None:
         end_installation(tx, alive, now)
-        alive = None
-    if alive is None:
-        alive = Installation(portal_id=portal.id, application_id=application_id, state="new")
-        tx.add(alive)
-        tx.flush()
-        tx.refresh(alive)
-        portal.erase_after = None
-        _default_grants(tx, portal.id)
-    return Tenant(portal, alive)
+    return Tenant(portal, _begun(tx, portal, application_id))
+
+
+def _erase_overdue(tx: Session, member_id: str, now: datetime) -> None:
+    """Who comes back after his time was over, and before the worker's round, begins anew all the same."""
+    for portal_id in tx.scalars(select(Portal.id).where(Portal.member_id == member_id, Portal.erase_after <= now)):
+        erase_if_due(tx, portal_id, now)
+
+
+def _begun(tx: Session, portal: Portal, application_id: int) -> Installation:
+    made = Installation(portal_id=portal.id, application_id=application_id, state="new")
+    tx.add(made)
+    tx.flush()
+    tx.refresh(made)
+    portal.erase_after = None
+    _default_grants(tx, portal.id)
+    return made
 
 
 def _portal(
@@ -145,7 +176,21 @@ def end_installation(tx: Session, installation: Installation, now: datetime) -> 
 
 def erase(tx: Session, portal_id: int) -> None:
     """Deletes the tenant and everything that is his."""
+    _wait_for_bookings(tx, portal_id)
     tx.execute(delete(Portal).where(Portal.id == portal_id))
+
+
+def erase_if_due(tx: Session, portal_id: int, now: datetime) -> bool:
+    """Whether the tenant's time was over and he was deleted; he may have come back since somebody looked."""
+    _wait_for_bookings(tx, portal_id)
+    due = delete(Portal).where(Portal.id == portal_id, Portal.erase_after <= now).returning(Portal.id)
+    return tx.scalar(due) is not None
+
+
+def _wait_for_bookings(tx: Session, portal_id: int) -> None:
+    """A booking that is being made has locked its resource and will need the portal's row: so the same order."""
+    held = select(Resource.id).where(Resource.portal_id == portal_id).order_by(Resource.id)
+    tx.execute(held.with_for_update(key_share=True))
 
 
 def due_for_erasure(tx: Session, now: datetime) -> list[int]:
@@ -204,27 +249,57 @@ def keep_pair(
     expires_at: datetime,
     now: datetime,
 ) -> None:
-    """Remembers a verified administrator's pair and revives an installation that was waiting for one.
+    """Remembers a verified administrator's pair, in a transaction of its own; then call `revive` in another.
 
-    The pair of ONAPPINSTALL is the server's alone, so a living one is never replaced by a spare of a frame.
+    Waits while that pair is being refreshed. The pair of ONAPPINSTALL is the server's alone, so a living one is never
+    replaced by a spare of a frame.
+    """
+    key = {"portal_id": installation.portal_id, "installation_id": installation.id, "user_id": user_id}
+    pair = {
+        "origin": origin, "access_token": access_token, "refresh_token": refresh_token, "expires_at": expires_at,
+        "verified_at": now, "dead_at": None, "dead_reason": None,
+    }  # fmt: skip
+    replaceable = or_(AdminToken.origin == "frame", AdminToken.dead_at.is_not(None), literal(origin == "install"))
+    tx.execute(
+        insert(AdminToken)
+        .values(**key, **pair)
+        .on_conflict_do_update(constraint="admin_token_one_per_user", set_=pair, where=replaceable)
+    )
+    tx.execute(update(AdminToken).filter_by(**key).values(verified_at=now))
+
+
+def revive(tx: Session, installation_id: int) -> bool:
+    """Whether the installation was waiting for the pair that was kept just now; it waits no more.
+
+    Where it was removed meanwhile the pair is forgotten again: a removal deletes only what it sees.
     """
     row = tx.scalar(
-        select(AdminToken)
-        .where(AdminToken.installation_id == installation.id, AdminToken.user_id == user_id)
-        .with_for_update()
+        select(Installation)
+        .where(Installation.id == installation_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
     )
-    if row is None:
-        row = AdminToken(portal_id=installation.portal_id, installation_id=installation.id, user_id=user_id)
-        tx.add(row)
-    elif row.origin == "install" and origin == "frame" and row.dead_at is None:
-        row.verified_at = now
-        tx.flush()
-        return
-    row.origin, row.access_token, row.refresh_token = origin, access_token, refresh_token
-    row.expires_at, row.verified_at, row.dead_at, row.dead_reason = expires_at, now, None, None
-    tx.flush()
-    if installation.needs_admin:
-        tx.execute(update(Installation).where(Installation.id == installation.id).values(needs_admin=False))
+    if row is None or row.state == "deleted":
+        tx.execute(delete(AdminToken).where(AdminToken.installation_id == installation_id))
+        return False
+    waited, row.needs_admin = row.needs_admin, False
+    return waited
+
+
+def revive_served(tx: Session) -> list[int]:
+    """The portals that waited for an administrator although a pair of one is there; they wait no more.
+
+    A frame may bring a pair between a worker's look and its note that there is none.
+    """
+    served = exists().where(AdminToken.installation_id == Installation.id, AdminToken.dead_at.is_(None))
+    return list(
+        tx.scalars(
+            update(Installation)
+            .where(Installation.needs_admin, Installation.state != "deleted", served)
+            .values(needs_admin=False)
+            .returning(Installation.portal_id)
+        )
+    )
 
 
 def living_pairs(tx: Session, portal_id: int) -> list[AdminToken]:
@@ -249,9 +324,26 @@ def lock_pair(tx: Session, portal_id: int, pair_id: int) -> AdminToken | None:
 
 
 def lost_all_pairs(tx: Session, portal_id: int) -> None:
-    """Notes that no administrator's pair works any more; `keep_pair` takes the note back."""
+    """Notes that no administrator's pair works any more; `revive` takes the note back."""
     tx.execute(
         update(Installation)
         .where(Installation.portal_id == portal_id, Installation.state != "deleted")
         .values(needs_admin=True)
+    )
+
+
+def note_address(tx: Session, portal_id: int, client_endpoint: str) -> None:
+    """The portal's present address."""
+    tx.execute(
+        update(Portal)
+        .where(Portal.id == portal_id, Portal.client_endpoint != client_endpoint)
+        .values(client_endpoint=client_endpoint)
+    )
+
+
+def note_end(tx: Session, installation_id: int, *, unpaid: bool) -> None:
+    """What the authorization server says of the whole installation: unpaid, or gone. A later frame corrects it."""
+    values = {"payment_expired": True} if unpaid else {"state": "blocked"}
+    tx.execute(
+        update(Installation).where(Installation.id == installation_id, Installation.state != "deleted").values(**values)
     )

@@ -34,6 +34,7 @@ class Visit:
     """A verified person in a frame of a portal. `place` is the placement, `entity_id` the card's id if it has one."""
 
     portal_id: int
+    installation_id: int
     member_id: str
     viewer: Viewer
     name: str
@@ -68,6 +69,11 @@ def current_tenant(tx: Tx) -> Tenant:
     if found is None:
         raise NotFound("portal")
     return found
+
+
+def seen_tenant() -> Tenant:
+    """The same as it was read when the bearer was checked a moment ago: for showing, not for changing."""
+    return cast(Tenant, g.tenant)
 
 
 def page_language() -> str:

@@ -23,7 +23,7 @@ from tests.bench import visible
 from tests.bench.measure import Table, times_ms
 from tests.bench.seed import Seeded, seed
 from tests.conftest import TOKEN_KEY, make_settings
-from tests.factories import make_portal, make_resource
+from tests.factories import installation_of, make_portal, make_resource
 from tests.prove import race, servers
 
 VAR = Path(__file__).parents[2] / "var" / "bench"
@@ -78,7 +78,7 @@ def floor(table: Table, engine: Engine) -> None:
 
 def bearer(seeded: Seeded) -> dict[str, str]:
     portal = Portal(id=seeded.portal_id, member_id=seeded.member_id)
-    return {"Authorization": f"Bearer {servers.bearer_of(portal, 1, is_admin=True)}"}
+    return {"Authorization": f"Bearer {servers.bearer_of(portal, seeded.installation_id, 1, is_admin=True)}"}
 
 
 def in_process(table: Table, url: str, seeded: Seeded) -> None:
@@ -132,8 +132,9 @@ def races(table: Table, url: str) -> None:
         portal = make_portal(tx)
         room = make_resource(tx, portal, now=datetime.now(UTC), horizon_days=400)
         tenancy.frame_seen(tx, portal.id, datetime.now(UTC))
+        installation = installation_of(tx, portal)
     race.widen(engine)
-    bearers = [servers.bearer_of(portal, user) for user in range(1, race.CLIENTS + 1)]
+    bearers = [servers.bearer_of(portal, installation, user) for user in range(1, race.CLIENTS + 1)]
     with servers.web(servers.environment(url, TOKEN_KEY)) as base:
         tomorrow = datetime.now(UTC).date() + timedelta(days=1)
         outcome = race.run(base, bearers, room.id, tomorrow, rounds)

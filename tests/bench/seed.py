@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from b24app.ledger.models import Portal
 from b24app.ledger.session import transaction
 from b24app.scheduling.hours import local_instant
-from tests.factories import ALWAYS, make_portal, make_resource
+from tests.factories import ALWAYS, installation_of, make_portal, make_resource
 
 ZONE = "Europe/Moscow"
 RESOURCES = 200
@@ -60,6 +60,7 @@ class Seeded:
     """What the measurements need to know."""
 
     portal_id: int
+    installation_id: int
     member_id: str
     day: date
     resource_ids: list[int]
@@ -88,9 +89,10 @@ def seed(engine: Engine, now: datetime) -> Seeded:
         )
         _bookings(tx, portal, day, now)
         tx.execute(REFS, {"portal": portal.id})
+        installation = installation_of(tx, portal)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
-    return Seeded(portal.id, portal.member_id, day, ids)
+    return Seeded(portal.id, installation, portal.member_id, day, ids)
 
 
 def _bookings(tx: Session, portal: Portal, shown: date, now: datetime) -> None:

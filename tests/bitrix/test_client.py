@@ -1,5 +1,8 @@
 """What a portal can answer, and what a caller of ours then sees."""
 
+import contextlib
+import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -74,6 +77,7 @@ UNSURE: list[tuple[Reply, bool]] = [
     (Reply("[]", 200), True),
     (Reply("[" * 100_000, 200), True),
     (Reply({"time": {}}, 200), True),
+    (Reply("<html>Service unavailable</html>", 503), True),
     (Reply({"result": 1}, 500), True),
     (fault("INTERNAL_SERVER_ERROR", 500), True),
     (fault("ERROR_CORE", 500, "SQL query error!"), True),
@@ -147,6 +151,12 @@ def test_too_fast_says_how_long_to_wait() -> None:
     with pytest.raises(RateLimited) as too_many:
         portal.call("profile")
     assert (blocked.value.delay, too_many.value.delay) == (90, 2)
+
+
+def test_a_page_that_says_too_many_requests_is_certain() -> None:
+    portal, _, _ = client(Reply("<html>Too many requests</html>", 429))
+    with pytest.raises(RateLimited):
+        portal.call("crm.item.add")
 
 
 @pytest.mark.parametrize("code", ["expired_token", "NO_AUTH_FOUND", "invalid_token"])
@@ -229,6 +239,14 @@ def test_what_halt_left_undone_is_named() -> None:
     assert (done.not_run, script.sent()["halt"]) == (("c",), 1)
 
 
+def test_a_command_that_was_not_answered_may_have_been_carried_out() -> None:
+    portal, _, _ = client(batch_answer({"a": 1}))
+    done = portal.batch({key: Command("m") for key in "ab"})
+    silence = done.errors["b"]
+    assert isinstance(silence, PortalUnavailable)
+    assert (silence.uncertain, done.not_run) == (True, ())
+
+
 def test_an_empty_batch_asks_nothing() -> None:
     portal, script, _ = client()
     assert portal.batch({}).results == {}
@@ -290,6 +308,12 @@ def test_a_call_alone_that_fails_first_raises() -> None:
     portal, _, _ = client(Reply(error=requests.ReadTimeout()))
     with pytest.raises(PortalUnavailable):
         portal.batch({"x": Command("crm.item.add", HAZARD)})
+
+
+def test_only_the_call_alone_that_was_sent_is_uncertain() -> None:
+    portal, script, _ = client(Reply(error=requests.ReadTimeout()))
+    done = portal.batch({key: Command("crm.item.add", HAZARD) for key in "xy"})
+    assert (list(done.errors), done.not_run, len(script.asked)) == (["x"], ("y",), 1)
 
 
 # Lists
@@ -372,6 +396,37 @@ def test_silence_costs_one_timeout_and_is_uncertain() -> None:
     with local_server(silent) as port, pytest.raises(PortalUnavailable) as failed:
         real(port, (1, 0.2)).call("crm.item.add")
     assert failed.value.uncertain
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n"
+
+
+@pytest.mark.parametrize("begin", [HEAD + b"X-Slow: ", HEAD + b"\r\n"])
+def test_an_answer_that_drips_costs_one_timeout_and_is_uncertain(begin: bytes) -> None:
+    over = threading.Event()
+
+    def drip(request: BaseHTTPRequestHandler) -> None:
+        request.close_connection = True
+        request.wfile.write(begin)
+        with contextlib.suppress(OSError):
+            while not over.wait(0.05):
+                request.wfile.write(b" ")
+
+    began, limit = time.monotonic(), threading.Timer(5, over.set)
+    limit.start()
+    with local_server(drip) as port, pytest.raises(PortalUnavailable) as failed:
+        real(port, (1, 0.3)).call("crm.item.add")
+    limit.cancel()
+    assert failed.value.uncertain
+    assert time.monotonic() - began < 2
+
+
+def test_a_connection_is_used_again_with_its_whole_patience() -> None:
+    with local_server(lambda request: reply(request, 200, '{"result": 1}')) as port:
+        portal = real(port, (1, 0.3))
+        began = time.monotonic()
+        while time.monotonic() - began < 0.5:
+            assert portal.call("m") == 1
 
 
 def test_a_closed_port_is_certain() -> None:

@@ -47,6 +47,8 @@ CALLS: dict[str, Callable[[Session, Foreign], Any]] = {
     "board_blocks": board,
     "bookings_behind": lambda tx, b: queries.bookings_behind(tx, b.here.id),
     "booking": lambda tx, b: queries.booking(tx, b.here.id, ADMIN, b.booking.id),
+    "booking_by_number": lambda tx, b: queries.booking_by_number(tx, b.here.id, ADMIN, b.booking.number),
+    "service_of": lambda tx, b: queries.service_of(tx, b.here.id, b.resource.id),
     "bookings_of_deal": lambda tx, b: queries.bookings_of_deal(tx, b.here.id, ADMIN, 5),
     "bookings_of_client": lambda tx, b: queries.bookings_of_client(tx, b.here.id, ADMIN, "contact", 7),
     "booking_by_request": lambda tx, b: queries.booking_by_request(tx, b.here.id, "k"),

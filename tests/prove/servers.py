@@ -69,12 +69,12 @@ def _ready(base: str, process: subprocess.Popen[bytes]) -> str:
     raise AssertionError("the server did not become ready")
 
 
-def bearer_of(portal: Portal, user_id: int, *, is_admin: bool = False) -> str:
-    """What a frame of this user would carry."""
+def bearer_of(portal: Portal, installation_id: int, user_id: int, *, is_admin: bool = False) -> str:
+    """What a frame of this user would carry while that installation lives."""
     app = Flask("bearer")
     app.config["SECRET_KEY"] = SECRET
     visit = Visit(
-        portal_id=portal.id, member_id=portal.member_id,
+        portal_id=portal.id, installation_id=installation_id, member_id=portal.member_id,
         viewer=Viewer(user_id, is_admin, frozenset({f"U{user_id}", EMPLOYEES})), name=f"User {user_id}", language="ru",
         time_zone="Europe/Moscow", place="LEFT_MENU", entity_id=None,
         expires_at=datetime.now(UTC) + timedelta(hours=1),

@@ -8,11 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from b24app.ledger.models import Portal
 from b24app.ledger.session import connect, transaction
 from tests import database
 from tests.conftest import TOKEN_KEY
-from tests.factories import make_portal, make_resource
+from tests.factories import installation_of, make_portal, make_resource
 from tests.prove import race, report, servers
 
 pytestmark = pytest.mark.prove
@@ -25,24 +24,23 @@ def own_database(database_server: str, database_template: str) -> Iterator[str]:
         yield url
 
 
-def prepared(url: str) -> tuple[Engine, Portal, int]:
+def prepared(url: str) -> tuple[Engine, list[str], int]:
+    """The bearers of as many employees as there are clients, and the room that they want."""
     engine = connect(url)
     with transaction(engine) as tx:
         portal = make_portal(tx)
         room = make_resource(tx, portal, now=datetime.now(UTC), horizon_days=400)
+        installation = installation_of(tx, portal)
     race.widen(engine)
-    return engine, portal, room.id
-
-
-def bearers(portal: Portal) -> list[str]:
-    return [servers.bearer_of(portal, user_id) for user_id in range(1, race.CLIENTS + 1)]
+    bearers = [servers.bearer_of(portal, installation, user_id) for user_id in range(1, race.CLIENTS + 1)]
+    return engine, bearers, room.id
 
 
 def test_fifty_clients_get_one_booking_a_round(own_database: str) -> None:
-    engine, portal, room = prepared(own_database)
+    engine, bearers, room = prepared(own_database)
     rounds = report.rounds(10, 100)
     with servers.web(servers.environment(own_database, TOKEN_KEY)) as base:
-        outcome = race.run(base, bearers(portal), room, _tomorrow(), rounds)
+        outcome = race.run(base, bearers, room, _tomorrow(), rounds)
     overlaps = race.overlaps(engine)
     engine.dispose()
     report.record(
@@ -55,13 +53,13 @@ def test_fifty_clients_get_one_booking_a_round(own_database: str) -> None:
 
 
 def test_without_lock_and_constraint_the_same_race_is_lost(own_database: str) -> None:
-    engine, portal, room = prepared(own_database)
+    engine, bearers, room = prepared(own_database)
     with engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE allocation DROP CONSTRAINT allocation_no_overlap")
     rounds = report.rounds(2, 10)
     env = servers.environment(own_database, TOKEN_KEY)
     with servers.web(env, wsgi="tests.prove.unguarded:app") as base:
-        outcome = race.run(base, bearers(portal), room, _tomorrow(), rounds)
+        outcome = race.run(base, bearers, room, _tomorrow(), rounds)
     overlaps = race.overlaps(engine)
     engine.dispose()
     report.record("race_unguarded", {"rounds": rounds, "winners": outcome.winners, "overlaps": overlaps})

@@ -138,7 +138,6 @@ def upgrade() -> None:
         sa.Column("step_minutes", sa.SmallInteger(), server_default="30", nullable=False),
         sa.Column("portal_user_id", sa.BigInteger(), nullable=True),
         sa.Column("calendar_mode", sa.Text(), server_default="default", nullable=False),
-        sa.Column("calendar_section", sa.BigInteger(), nullable=True),
         sa.Column("sort", sa.Integer(), server_default="0", nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revision", sa.Integer(), server_default="1", nullable=False),

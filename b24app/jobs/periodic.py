@@ -1,0 +1,77 @@
+"""What is done again and again; of several workers the one that comes first does it."""
+
+from __future__ import annotations
+
+import logging
+
+import procrastinate
+
+from b24app.jobs.app import Tools, app, tools_of
+from b24app.ledger import outbox, queue, refs, tenancy
+from b24app.ledger.session import DatabaseError, transaction
+
+log = logging.getLogger(__name__)
+
+EVERY_TEN_SECONDS = "* * * * * */10"
+HOURLY = "17 * * * *"
+KEEP_FAILED_HOURS = 24 * 7
+
+
+@app.periodic(cron=EVERY_TEN_SECONDS)
+@app.task(name="jobs.look_after", queueing_lock="jobs.look_after", pass_context=True)
+def look_after(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Puts back what dead workers have left, wakes drains whose time has come, erases tenants whose time is over."""
+    tools = tools_of(context)
+    rescue(tools)
+    revive(tools)
+    wake_portals(tools)
+    erase_tenants(tools)
+
+
+def rescue(tools: Tools) -> None:
+    """Jobs of dead workers run again."""
+    with transaction(tools.engine) as tx:
+        rescued = queue.rescue(tx, tools.dead_after)
+    if rescued:
+        log.warning("rescued %s jobs of dead workers", rescued)
+
+
+def revive(tools: Tools) -> None:
+    """Installations that wait for an administrator who has come already go on; `wake_portals` wakes them."""
+    with transaction(tools.engine) as tx:
+        served = tenancy.revive_served(tx)
+    if served:
+        log.warning("portals %s have an administrator after all", served)
+
+
+def wake_portals(tools: Tools) -> None:
+    """A try that was put off is due, or a wake-up was missed."""
+    with transaction(tools.engine) as tx:
+        waiting = outbox.portals_with_work(tx, tools.clock())
+    for portal_id in waiting:
+        with transaction(tools.engine) as tx:
+            refs.wake(tx, portal_id)
+
+
+def erase_tenants(tools: Tools) -> None:
+    """Removed so long ago, or so thoroughly, that nothing of them may be kept. What fails is done in a later round."""
+    now = tools.clock()
+    with transaction(tools.engine) as tx:
+        over = tenancy.due_for_erasure(tx, now)
+    for portal_id in over:
+        try:
+            with transaction(tools.engine) as tx:
+                erased = tenancy.erase_if_due(tx, portal_id, now)
+        except DatabaseError as error:
+            log.warning("portal %s is not erased yet: %s", portal_id, type(error).__name__)
+            continue
+        if erased:
+            log.warning("erased portal %s", portal_id)
+
+
+@app.periodic(cron=HOURLY)
+@app.task(name="jobs.prune", queueing_lock="jobs.prune", pass_context=True)
+async def prune(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Forgets finished jobs; failed ones are kept for a week."""
+    manager = context.app.job_manager
+    await manager.delete_old_jobs(KEEP_FAILED_HOURS, include_failed=True, include_cancelled=True, include_aborted=True)

@@ -1,0 +1,48 @@
+"""app.manifest.json: the single declaration of scopes, placements, events and handler paths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One place in the portal: its code, the path of our handler, the titles by language."""
+
+    code: str
+    handler: str
+    title: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What we declare to a portal; paths are relative to the application's address."""
+
+    title: Mapping[str, str]
+    scopes: tuple[str, ...]
+    main: str
+    installer: str
+    events_handler: str
+    placements: tuple[Placement, ...]
+    events: tuple[str, ...]
+
+
+@cache
+def manifest() -> Manifest:
+    """The declaration, read once."""
+    data = json.loads((ROOT / "app.manifest.json").read_text(encoding="utf-8"))
+    return Manifest(
+        title=data["title"],
+        scopes=tuple(data["scopes"]),
+        main=data["handlers"]["main"],
+        installer=data["handlers"]["installer"],
+        events_handler=data["handlers"]["events"],
+        placements=tuple(Placement(**one) for one in data["placements"]),
+        events=tuple(data["events"]),
+    )

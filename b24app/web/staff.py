@@ -1,0 +1,45 @@
+"""The employees of the portal, for choosing one: read with the visitor's own token, remembered for minutes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from b24app.bitrix.loose import as_map, whole
+from b24app.errors import AppError
+from b24app.web.crm import LONGEST_NAME, crm
+from b24app.web.memory import Memory
+from b24app.web.visit import current_visit, now
+
+REMEMBERED = timedelta(minutes=5)
+MOST = 500
+
+_staff: Memory[dict[int, str]] = Memory(200)
+
+
+def employees() -> dict[int, str]:
+    """Names by user id, at most 500; nobody when the portal does not answer just now.
+
+    https://apidocs.bitrix24.com/api-reference/user/user-get.html
+    """
+    key = (current_visit().portal_id, current_visit().viewer.user_id)
+    known = _staff.get(key, now())
+    if known is None:
+        try:
+            known = _read()
+        except AppError:
+            return {}
+        _staff.put(key, known, now() + REMEMBERED)
+    return known
+
+
+def _read() -> dict[int, str]:
+    found: dict[int, str] = {}
+    for row in crm().list_all("user.get", {"FILTER": {"ACTIVE": True, "USER_TYPE": "employee"}, "SORT": "LAST_NAME"}):
+        person = as_map(row)
+        user_id = whole(person.get("ID"))
+        name = " ".join(str(person[part]).strip() for part in ("NAME", "LAST_NAME") if person.get(part))
+        if user_id:
+            found[user_id] = (name or f"№ {user_id}")[:LONGEST_NAME].replace("\x00", "")
+        if len(found) == MOST:
+            break
+    return found
