@@ -6,15 +6,9 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
-from emulator import apps, event, placement
-from emulator.app import Emulator, create_emulator
-from emulator.apps import CardForm
-from emulator.seed import TEST_HOSTS, small_world
-from emulator.state import AppCard, Portal, World
-from emulator.transport import EmulatorAdapter
 from flask import Flask
 from flask.testing import FlaskClient
 from requests.adapters import BaseAdapter
@@ -23,6 +17,12 @@ from werkzeug.test import TestResponse
 from b24app.ledger import tenancy
 from b24app.ledger.session import transaction
 from b24app.sync.manifest import manifest
+from emulator import apps, event, placement
+from emulator.app import Emulator, create_emulator
+from emulator.apps import CardForm
+from emulator.seed import TEST_HOSTS, small_world
+from emulator.state import AppCard, Portal, World
+from emulator.transport import EmulatorAdapter
 
 APP_URL = "https://app.example.com"
 TOKEN_HEADER = "X-B24-Token"
@@ -46,7 +46,7 @@ class Stand:
     def __init__(self, app: Flask, now: datetime) -> None:
         self.app, self.client, self.now = app, app.test_client(), now
         self.world: World = small_world(now.timestamp())
-        self.emulator: Emulator = create_emulator(self.world, lambda: self.now.timestamp())
+        self.emulator: Emulator = create_emulator(self.world, lambda: self.now.timestamp())  # noqa: PLW0108  # it moves
         app.config["CLOCK"] = lambda: self.now
         self.reach_from(app.extensions["b24"].http)
         self._app_http = requests.Session()
@@ -82,8 +82,13 @@ class Stand:
         return card
 
     def open(
-        self, card: AppCard, user_id: int = ADMIN, place: str = "DEFAULT", options: Mapping[str, Any] | None = None,
-        portal: Portal | None = None, **changed: str,
+        self,
+        card: AppCard,
+        user_id: int = ADMIN,
+        place: str = "DEFAULT",
+        options: Mapping[str, Any] | None = None,
+        portal: Portal | None = None,
+        **changed: str,
     ) -> Frame:
         """What the portal does when somebody opens the application: posts its form, perhaps a forged one."""
         where = portal or self.portal
@@ -94,7 +99,9 @@ class Stand:
         fields = {name: value for name, value in {**form.fields, **changed}.items() if name not in query}
         query |= {name: value for name, value in changed.items() if name in query}
         answer = self.client.post(
-            parts.path, query_string={n: requests.utils.unquote(v) for n, v in query.items()}, data=fields,
+            parts.path,
+            query_string={n: unquote(v) for n, v in query.items()},
+            data=fields,
             base_url=APP_URL,
         )
         return Frame(self.client, answer, fields.get("AUTH_ID", ""))

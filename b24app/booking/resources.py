@@ -123,7 +123,13 @@ def _loaded(tx: Tx, portal: Portal, resource_id: int | None, revision: int | Non
 
 
 def archive_resource(
-    tx: Tx, portal: Portal, resource_id: int, *, viewer: Viewer, now: datetime, archived: bool = True,
+    tx: Tx,
+    portal: Portal,
+    resource_id: int,
+    *,
+    viewer: Viewer,
+    now: datetime,
+    archived: bool = True,
     revision: int | None = None,
 ) -> Resource:
     """The resource, no longer offered (or offered again); bookings that stand on it stay."""

@@ -83,7 +83,10 @@ def _note(site: Site, name: str, outcome: Outcome) -> None:
     with transaction(site.engine) as tx:
         installation = tenancy.lock_tenant(tx, site.portal_id).installation
         entry = {
-            "state": outcome.state, "code": outcome.code, "detail": dict(outcome.detail), "at": site.now.isoformat(),
+            "state": outcome.state,
+            "code": outcome.code,
+            "detail": dict(outcome.detail),
+            "at": site.now.isoformat(),
         }
         installation.steps = {**installation.steps, name: entry}
 

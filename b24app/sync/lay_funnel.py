@@ -85,8 +85,11 @@ def _missing_stages(site: Site, directory: str, rows: Mapping[str, Mapping[str, 
         failed = one.get("semantics") == "F"
         last += 10 if failed else 0
         fields = {
-            "ENTITY_ID": directory, "STATUS_ID": one["status"], "NAME": one["title"][site.language],
-            "SORT": last if failed else min(one["sort"], success - 1), "COLOR": one["color"],
+            "ENTITY_ID": directory,
+            "STATUS_ID": one["status"],
+            "NAME": one["title"][site.language],
+            "SORT": last if failed else min(one["sort"], success - 1),
+            "COLOR": one["color"],
             "SEMANTICS": one.get("semantics", ""),
         }
         commands[f"add_{one['key']}"] = Command("crm.status.add", {"fields": fields})

@@ -31,9 +31,7 @@ class Bound:
 
 def lay_placements(site: Site) -> dict[str, Any]:
     """Binds what is missing or different and takes away what is no longer declared. Returns bound and missing codes."""
-    answers = all_of(
-        site.client, {"list": Command("placement.list"), "get": Command("placement.get")}
-    )
+    answers = all_of(site.client, {"list": Command("placement.list"), "get": Command("placement.get")})
     available = {str(code) for code in as_map(answers["list"]).values()}
     wanted = [one for one in manifest().placements if one.code in available]
     commands = dict(_placement_changes(site, wanted, _bound(answers["get"])))

@@ -121,7 +121,7 @@ def _paid(tx: Tx, tenant: Tenant, event: PortalEvent) -> None:
     tenant.installation.status = str(event.data.get("STATUS") or tenant.installation.status)[:1]
     tx.flush()
     if not tenant.installation.payment_expired:
-        refs.wake(tx, tenant.portal.id)
+        refs.try_again(tx, tenant.portal.id)
 
 
 ACTIONS: dict[str, Callable[[Tx, Tenant, PortalEvent], None]] = {

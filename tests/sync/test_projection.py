@@ -408,7 +408,10 @@ def test_two_drains_at_once_make_no_twin(company: Company, clock: Clock, wire: W
     def another(_: str) -> None:
         with rig.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = :lock"),
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = :lock "
+                    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                ),
                 {"lock": outbox.DRAIN_LOCK},
             )
         rig.drain()

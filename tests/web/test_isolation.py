@@ -65,7 +65,8 @@ def form(two: Two) -> dict[str, Any]:
     """Every field that any form has, with the ids of portal A."""
     return {
         "resource": two.resource_id, "date": "2026-03-12", "start": "12:00", "end": "13:00", "revision": 1,
-        "request_key": uuid.uuid4().hex, "title": "Чужая", "kind": "room", "name": "Чужая", "time_zone": "Europe/Moscow",
+        "request_key": uuid.uuid4().hex, "title": "Чужая", "kind": "room", "name": "Чужая",
+        "time_zone": "Europe/Moscow",
         "capacity": 1, "step_minutes": 30, "min_minutes": 30, "max_minutes": 60, "horizon_days": 30,
         "calendar_mode": "default",
     }  # fmt: skip
