@@ -167,7 +167,7 @@ class Subjects:
 
     bookings: dict[uuid.UUID, queries.BookingRow]
     resources: dict[int, Resource]
-    hours: dict[int, list[OpeningHours]]
+    hours: dict[int, tuple[OpeningHours, ...]]
     booking_items: dict[uuid.UUID, int]
     resource_items: dict[int, int]
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import psycopg
-from sqlalchemy import Select, Text, and_, cast, func, select
+from sqlalchemy import Select, and_, func, literal, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from b24app.errors import NotFound
@@ -38,8 +39,6 @@ from b24app.scheduling.interval import Interval
 from b24app.scheduling.policy import Policy
 
 LONGEST_BUFFER = timedelta(days=1)
-# Two hundred resources share a handful of stretches; each is checked and built once.
-_stretch = lru_cache(maxsize=10_000)(opening.OpeningHours)
 
 
 def grants(tx: Session, portal_id: int, codes: frozenset[str]) -> tuple[GrantRule, ...]:
@@ -71,18 +70,24 @@ def resource(tx: Session, portal_id: int, viewer: Viewer, resource_id: int) -> R
 
 def hours(
     tx: Session, portal_id: int, resource_ids: Collection[int] | None = None, weekdays: Collection[int] = range(7)
-) -> dict[int, list[opening.OpeningHours]]:
+) -> dict[int, tuple[opening.OpeningHours, ...]]:
     """The hours of these weekdays by resource; a resource that is not open then is missing."""
-    query = select(OpeningHours.resource_id, OpeningHours.weekday, OpeningHours.opens, OpeningHours.closes).where(
-        OpeningHours.portal_id == portal_id, OpeningHours.weekday.in_(weekdays)
+    stretch = func.concat_ws(":", OpeningHours.weekday, OpeningHours.opens, OpeningHours.closes)
+    week = func.string_agg(stretch, aggregate_order_by(literal(" "), OpeningHours.weekday, OpeningHours.opens))
+    query = (
+        select(OpeningHours.resource_id, week)
+        .where(OpeningHours.portal_id == portal_id, OpeningHours.weekday.in_(weekdays))
+        .group_by(OpeningHours.resource_id)
     )
     if resource_ids is not None:
         query = query.where(OpeningHours.resource_id.in_(resource_ids))
-    found: dict[int, list[opening.OpeningHours]] = {}
-    rows = tx.connection().execute(query.order_by(OpeningHours.weekday, OpeningHours.opens)).all()
-    for resource_id, weekday, opens, closes in rows:
-        found.setdefault(resource_id, []).append(_stretch(weekday, opens, closes))
-    return found
+    return {resource_id: _week(text) for resource_id, text in tx.connection().execute(query).all()}
+
+
+@lru_cache(maxsize=1000)
+def _week(text: str) -> tuple[opening.OpeningHours, ...]:
+    """ "0:540:1080 1:540:1080" as stretches. Two hundred resources share a handful of weeks, each is built once."""
+    return tuple(opening.OpeningHours(*map(int, stretch.split(":"))) for stretch in text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ def offer(tx: Session, portal_id: int, of: Resource) -> Offer:
         service_id=service_id,
         service_name=name,
         unit_ids=tuple(row[5] for row in rows if row[0] == service_id),
-        hours=tuple(hours(tx, portal_id, [of.id]).get(of.id, ())),
+        hours=hours(tx, portal_id, [of.id]).get(of.id, ()),
         zone=ZoneInfo(of.time_zone),
         policy=Policy(shortest, longest, of.step_minutes, horizon),
     )
@@ -139,26 +144,25 @@ def service_of(tx: Session, portal_id: int, resource_id: int) -> Service:
 
 
 class BoardBlock(NamedTuple):
-    """One allocation on the board; times are epoch seconds. A masked one has no booking, number or label."""
+    """One allocation on the board; times are epoch seconds. A masked one has no number and no label."""
 
     resource_id: int
     start: int
     end: int
     stage: str
     payment: str = ""
-    booking_id: str | None = None
     number: int | None = None
     label: str | None = None
 
 
 # The hot query, so it is written once as text and read through the driver itself: two thousand rows cost 17 ms as
-# objects of the ORM and 5 ms as plain tuples (docs/performance.md). Epoch integers and text instead of timestamps and
-# uuids spare the driver most of its work; date_part, because EXTRACT computes in slow decimals. The bounds on the
+# objects of the ORM and 5 ms as plain tuples (docs/performance.md). Epoch integers instead of timestamps
+# spare the driver most of its work; date_part, because EXTRACT computes in slow decimals. The bounds on the
 # booking say nothing new, but let an index find it however long the history is. The subquery in COALESCE runs only for
 # the few that have neither title nor client.
 _BLOCKS = """
 SELECT u.resource_id, date_part('epoch', lower(a.during))::bigint, date_part('epoch', upper(a.during))::bigint,
-       b.stage, b.payment, b.id::text, b.number,
+       b.stage, b.payment, b.number,
        coalesce(nullif(b.title, ''), c.name, (SELECT s.name FROM service s WHERE s.id = b.service_id))
 FROM allocation a
 JOIN unit u ON u.id = a.unit_id
@@ -195,15 +199,13 @@ def board_blocks(
     return found
 
 
-def bookings_behind(tx: Session, portal_id: int) -> set[str]:
-    """The ids of bookings whose picture in the portal is not up to date yet."""
+def bookings_behind(tx: Session, portal_id: int) -> set[int]:
+    """The numbers of bookings whose picture in the portal is not up to date yet."""
     return set(
         tx.scalars(
-            select(cast(ExternalRef.booking_id, Text)).where(
-                ExternalRef.portal_id == portal_id,
-                ExternalRef.dirty_since.is_not(None),
-                ExternalRef.booking_id.is_not(None),
-            )
+            select(Booking.number)
+            .join(ExternalRef, ExternalRef.booking_id == Booking.id)
+            .where(ExternalRef.portal_id == portal_id, ExternalRef.dirty_since.is_not(None))
         )
     )
 

@@ -78,7 +78,7 @@ class Items:
             row = self._subjects.bookings[ref.booking_id]
             return mapping.booking_item(self._place, row, self._subjects.resource_items, new=ref.remote_id is None)
         if ref.resource_id in self._subjects.resources:
-            hours = self._subjects.hours.get(ref.resource_id, [])
+            hours = self._subjects.hours.get(ref.resource_id, ())
             return mapping.resource_item(self._place, self._subjects.resources[ref.resource_id], hours)
         return None
 

@@ -119,7 +119,7 @@ class DayView:
     axis: lanes.Day
     opened: dict[int, Spans]
     blocks: dict[int, list[BoardBlock]]
-    behind: set[str]
+    behind: set[int]
     rights: dict[int, int]
     writable: bool
 
@@ -194,12 +194,14 @@ def _weekdays(window: Interval) -> set[int]:
     return {(window.start + timedelta(days=n - 1)).weekday() for n in days}
 
 
-def opening(hours: dict[int, list[OpeningHours]], shown: Sequence[Resource], window: Interval) -> dict[int, Spans]:
+def opening(
+    hours: dict[int, tuple[OpeningHours, ...]], shown: Sequence[Resource], window: Interval
+) -> dict[int, Spans]:
     """When each resource is open within `window`, in epoch seconds. Most share their hours: computed once each."""
     known: dict[tuple[str, tuple[OpeningHours, ...]], Spans] = {}
     found = {}
     for resource in shown:
-        key = (resource.time_zone, tuple(hours.get(resource.id, ())))
+        key = (resource.time_zone, hours.get(resource.id, ()))
         if key not in known:
             known[key] = [
                 (int(one.start.timestamp()), int(one.end.timestamp()))

@@ -8,6 +8,7 @@ odd minutes, length `.nN` with `.p5 .p10`.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from html import escape
@@ -59,7 +60,7 @@ def row(
     day: Day,
     opened: Iterable[tuple[int, int]],
     held: Iterable[BoardBlock],
-    behind: Set[str],
+    behind: Set[int],
     words: LaneWords,
 ) -> str:
     """One resource with its day: rail, closed time, blocks. All texts in it are escaped."""
@@ -69,24 +70,23 @@ def row(
     )
 
 
-def blocks(held: Iterable[BoardBlock], day: Day, behind: Set[str], words: LaneWords) -> str:
+def blocks(held: Iterable[BoardBlock], day: Day, behind: Set[int], words: LaneWords) -> str:
     """What is held, cut to the day; a masked allocation says nothing but that the time is taken.
 
-    `behind` are the ids of bookings that the portal does not show as they are yet.
+    `behind` are the numbers of bookings that the portal does not show as they are yet.
     """
     midnight, next_midnight = day.start, day.end
     parts = []
-    for _, start, end, stage, payment, booking_id, number, label in held:
+    for _, start, end, stage, payment, number, label in held:
         first = (start - midnight) // FIVE_MINUTES if start > midnight else 0
         length = (min(end, next_midnight) - midnight) // FIVE_MINUTES - first
         if number is None or label is None:
             parts.append(f'<span class="b busy {_START[first]} {_LENGTH[length]}">{words.busy}</span>')
             continue
         look = "paid" if payment == "paid" and stage == "confirmed" else _LOOKS[stage]
-        lag = " lag" if booking_id in behind else ""
-        parts.append(
-            f'<a tabindex=-1 class="b {look}{lag} {_START[first]} {_LENGTH[length]}" href=#{number}>{escape(label)}</a>'
-        )
+        lag = " lag" if number in behind else ""
+        place = f"{_START[first]} {_LENGTH[length]}"
+        parts.append(f'<a tabindex=-1 class="b {look}{lag} {place}" href=#{number}>{html.escape(label)}</a>')
     return "".join(parts)
 
 

@@ -254,18 +254,18 @@ def _list(tx: Session, tenant: Tenant, visit: Visit, *, saved: str = "") -> Resp
     return answer
 
 
-def _sections(visit: Visit, shown: Sequence[Resource], hours: Mapping[int, list[OpeningHours]]) -> list[Section]:
+def _sections(visit: Visit, shown: Sequence[Resource], hours: Mapping[int, tuple[OpeningHours, ...]]) -> list[Section]:
     return [
         Section(
             texts.say(visit.language, f"kinds.{kind}"),
-            [Line(one, _week(visit.language, hours.get(one.id, []))) for one in shown if one.kind == kind],
+            [Line(one, _week(visit.language, hours.get(one.id, ()))) for one in shown if one.kind == kind],
         )
         for kind in KINDS
         if any(one.kind == kind for one in shown)
     ]
 
 
-def _week(language: str, hours: list[OpeningHours]) -> str:
+def _week(language: str, hours: Sequence[OpeningHours]) -> str:
     """The hours of a week in one line: days in a row that are alike are named together."""
     by_day = [hours_text([one for one in hours if one.weekday == weekday]) for weekday in WEEKDAYS]
     names = _weekdays(language)
@@ -325,7 +325,7 @@ def _filled_form(tx: Session, tenant: Tenant, resource: Resource) -> ResourceFor
 
 
 def _hours_by_day(tx: Session, tenant: Tenant, resource: Resource) -> dict[int, str]:
-    hours = queries.hours(tx, tenant.portal.id, [resource.id]).get(resource.id, [])
+    hours = queries.hours(tx, tenant.portal.id, [resource.id]).get(resource.id, ())
     return {weekday: hours_text([one for one in hours if one.weekday == weekday]) for weekday in WEEKDAYS}
 
 

@@ -27,11 +27,11 @@ def axis(day: date = date(2026, 3, 12), zone: ZoneInfo = MOSCOW) -> Day:
 
 def block(day: Day, start: float, end: float, **changed: Any) -> BoardBlock:
     """From `start` to `end` hours after midnight."""
-    one = BoardBlock(1, int(day.start + start * 3600), int(day.start + end * 3600), "confirmed", "none", "id", 7, "Имя")
+    one = BoardBlock(1, int(day.start + start * 3600), int(day.start + end * 3600), "confirmed", "none", 7, "Имя")
     return one._replace(**changed)
 
 
-def drawn(day: Day, *blocks: BoardBlock, behind: frozenset[str] = frozenset()) -> str:
+def drawn(day: Day, *blocks: BoardBlock, behind: frozenset[int] = frozenset()) -> str:
     return lanes.blocks(blocks, day, behind, WORDS)
 
 
@@ -77,7 +77,7 @@ def test_stage_and_payment_have_a_look(stage: str, payment: str, look: str) -> N
 def test_a_booking_leads_to_its_number_and_shows_whether_the_portal_has_it() -> None:
     assert "href=#7>" in drawn(axis(), block(axis(), 9, 10))
     assert " lag " not in drawn(axis(), block(axis(), 9, 10))
-    assert "b conf lag " in drawn(axis(), block(axis(), 9, 10), behind=frozenset({"id"}))
+    assert "b conf lag " in drawn(axis(), block(axis(), 9, 10), behind=frozenset({7}))
 
 
 def test_a_masked_block_says_only_that_the_time_is_taken() -> None:

@@ -35,7 +35,7 @@ def only(installed: Installed) -> tuple[Resource, Service, list[OpeningHours]]:
         portal_id = installed.portal().id
         (resource,) = queries.resources(tx, portal_id, ADMIN)
         service = queries.service_of(tx, portal_id, resource.id)
-        return resource, service, queries.hours(tx, portal_id).get(resource.id, [])
+        return resource, service, list(queries.hours(tx, portal_id).get(resource.id, ()))
 
 
 @pytest.fixture
