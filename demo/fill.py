@@ -60,6 +60,7 @@ def main() -> None:
     with transaction(services.engine) as tx:
         empty = [one.id for one in tenancy.portals(tx) if not queries.resources(tx, one.id, ADMINISTRATOR)]
     for portal_id in empty:
+        remember_people(services, portal_id, now)
         deals = list(read_deals(portal_client_of(services, portal_id)))
         resources = save_resources(services, portal_id, now)
         count = sum(book_resource(services, portal_id, one, deals, now) for one in resources)
@@ -75,6 +76,14 @@ def portal_client_of(services: Services, portal_id: int) -> PortalClient:
         lambda: datetime.now(UTC),
     )
     return portal_client(reach, portal_id)
+
+
+def remember_people(services: Services, portal_id: int, now: datetime) -> None:
+    """The names of the portal's employees: some are responsible for bookings and have never opened the application."""
+    people = list(portal_client_of(services, portal_id).list_all("user.get", {"FILTER": {"ACTIVE": True}}))
+    with transaction(services.engine) as tx:
+        for one in people:
+            tenancy.remember_user(tx, portal_id, int(one["ID"]), f"{one['NAME']} {one['LAST_NAME']}", now)
 
 
 def read_deals(client: PortalClient) -> Iterator[Deal]:

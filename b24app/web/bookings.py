@@ -77,7 +77,7 @@ def _instant(name: str) -> datetime | None:
 @blueprint.post("/app/bookings")
 def create() -> ResponseReturnValue:
     """Books, and answers with a word of it that fetches the panel; refused, with the form, all reasons in it."""
-    visit, form = current_visit(), BookingForm()
+    visit, form, moment = current_visit(), BookingForm(), now()
     try:
         form.check_shape()
         wanted = _wanted(form, _client_card(form))
@@ -91,10 +91,14 @@ def create() -> ResponseReturnValue:
                 tenant.portal,
                 BookingRequest(resource_id=resource.id, interval=interval, **wanted),
                 viewer=visit.viewer,
-                now=now(),
+                now=moment,
             )
+            again = made.created_at != moment  # this very form was sent before: what it made is shown as it is now
+            page = panel.read(tx, tenant, visit, made.id) if again else None
     except Refused as refused:
         return _refused_form("bookings/_form.html", form, refused)
+    if page is not None:
+        return changed(page)
     when = texts.period(visit.language, interval.start, interval.end, ZoneInfo(resource.time_zone))
     answer = render_template("bookings/_booked.html", booking=made, resource=resource, when=when)
     return answer, {"HX-Trigger": json.dumps({"b24:changed": {"number": made.number}})}

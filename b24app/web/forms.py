@@ -160,7 +160,7 @@ class WhenForm(PortalForm):
 class BookingForm(WhenForm):
     """A new booking."""
 
-    request_key = HiddenField(validators=[InputRequired("forged"), Regexp(r"^[\w-]{1,64}$", message="forged")])
+    request_key = HiddenField(validators=[InputRequired("forged"), Regexp(r"^[A-Za-z0-9_-]{1,64}$", message="forged")])
     title = StringField(filters=[_strip], validators=_text(200))
     notes = TextAreaField(filters=[_strip], validators=_text(4000))
     client_name = StringField(filters=[_strip], validators=_text(120))

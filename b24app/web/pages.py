@@ -59,6 +59,7 @@ class Tab:
     next: Line | None
     others: list[Line]
     more: list[Line]
+    past: list[Line]
     dropped: list[Line]
     empty_title: str
 
@@ -122,9 +123,10 @@ def _tab(tx: Session, tenant: Tenant, visit: Visit, card: CardContext) -> Tab:
     alive = [line for line in lines if line.row.booking.stage not in ("cancelled", "expired")]
     coming = [line for line in alive if line.ahead or line.running]
     first = min(coming, key=lambda line: line.row.interval.start, default=None)
-    others = [line for line in alive if line is not first]
+    later = sorted((line for line in coming if line is not first), key=lambda line: line.row.interval.start)
+    past = [line for line in alive if line not in coming]
     dropped = [line for line in lines if line not in alive]
-    return Tab(card, first, others[:SHOWN], others[SHOWN:], dropped, _nothing_yet(card.kind))
+    return Tab(card, first, later[:SHOWN], later[SHOWN:], past, dropped, _nothing_yet(card.kind))
 
 
 def _nothing_yet(kind: str) -> str:

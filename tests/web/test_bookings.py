@@ -116,6 +116,27 @@ def test_the_same_form_sent_twice_makes_one_booking(installed: Installed, resour
     assert everything(installed.engine) == before
 
 
+def test_the_same_form_sent_later_shows_what_it_made_and_not_what_it_asks(
+    installed: Installed, resource: Resource, manager: Frame
+) -> None:
+    once = form(resource)
+    first = made(manager.post("/app/bookings", **once))
+    installed.stand.now += timedelta(seconds=20)
+    before = everything(installed.engine)["booking"]
+    again = manager.post("/app/bookings", **{**once, "start": "15:00", "end": "16:00"})
+    assert made(again) == first
+    assert "12:00–13:00" in words(again.text)
+    assert "15:00" not in words(again.text)
+    assert everything(installed.engine)["booking"] == before
+
+
+@pytest.mark.parametrize("key", ["a\x00b", "k" * 65, "два"])
+def test_a_forged_request_key_is_refused(installed: Installed, resource: Resource, manager: Frame, key: str) -> None:
+    before = everything(installed.engine)
+    assert manager.post("/app/bookings", **form(resource, request_key=key)).status_code == 422
+    assert everything(installed.engine) == before
+
+
 def test_the_form_comes_with_what_was_clicked(resource: Resource, manager: Frame) -> None:
     answer = manager.get("/app/bookings/new", resource=resource.id, start=1773133200, end=1773138600, day=DAY)
     assert [value_of(answer, name) for name in ("date", "start", "end")] == [DAY, "12:00", "13:30"]
