@@ -132,13 +132,14 @@ class _worker:  # noqa: N801 — a context manager
         self._process.wait(30)
 
 
-@pytest.fixture(scope="session")
+# Ended with each module: while it runs, its event loop is in the way of everything else that needs one.
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """One Chromium that blocks third-party cookies, as people's browsers do."""
     profile = tmp_path_factory.mktemp("chromium")
