@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Stale
 from b24app.ledger import occupancy, refs, writes
@@ -44,7 +43,7 @@ def check(data: ResourceData, longest_hours: int) -> None:
         "city": _length(data.city, 0, 80),
         "address": _length(data.address, 0, 200),
         "capacity": None if 1 <= data.capacity <= 100_000 else "out_of_range",
-        "time_zone": None if _is_zone(data.time_zone) else "unknown_zone",
+        "time_zone": None if opening.is_zone(data.time_zone) else "unknown_zone",
         "step_minutes": None if data.step_minutes in STEPS else "unknown_step",
         "min_minutes": None if 0 < data.min_minutes <= data.max_minutes else "min_over_max",
         "max_minutes": None if data.max_minutes <= longest_hours * 60 else "too_long",
@@ -64,14 +63,6 @@ def _length(value: str, low: int, high: int) -> str | None:
     if len(value.strip()) < low:
         return "required"
     return "too_many_characters" if len(value) > high else None
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def save_resource(

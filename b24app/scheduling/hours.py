@@ -31,6 +31,15 @@ class OpeningHours:
             raise ValueError("opening hours end before they start")
 
 
+def is_zone(name: str) -> bool:
+    """Whether `name` is that of a time zone, such as Europe/Moscow."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
 def local_instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     """The UTC instant of so many minutes after local midnight, by the wall clock of `zone`.
 

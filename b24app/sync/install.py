@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from zoneinfo import available_timezones
 
 from b24app.bitrix.client import Command
 from b24app.bitrix.loose import as_map
@@ -18,6 +17,7 @@ from b24app.errors import InvalidInput, Permanent, Rejected, Retryable
 from b24app.ledger import tenancy
 from b24app.ledger.session import transaction
 from b24app.ledger.tenancy import Tenant
+from b24app.scheduling.hours import is_zone
 from b24app.sync.laid import LaidCrm
 from b24app.sync.lay_crm import lay_type
 from b24app.sync.lay_funnel import lay_funnel
@@ -120,7 +120,7 @@ def _take_over(site: Site, option: Any, zone: str) -> None:
         portal = tenancy.lock_tenant(tx, site.portal_id).portal
         if portal.crm:
             return
-        portal.time_zone = zone if _is_zone(zone) else portal.time_zone
+        portal.time_zone = zone if is_zone(zone) else portal.time_zone
         copy = _readable(option)
         portal.crm = copy.to_json() if copy else {}
 
@@ -130,10 +130,6 @@ def _readable(option: Any) -> LaidCrm | None:
         return LaidCrm.from_json(json.loads(option))
     except (ValueError, TypeError, AttributeError):
         return None
-
-
-def _is_zone(name: str) -> bool:
-    return name in available_timezones()
 
 
 def _type_step(key: str) -> Callable[[Site], Mapping[str, Any]]:

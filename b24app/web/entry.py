@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from b24app.bitrix.oauth import AppInfo
 from b24app.errors import NotAllowed, NotFound
@@ -14,6 +13,7 @@ from b24app.ledger.access import Viewer
 from b24app.ledger.models import Installation
 from b24app.ledger.session import Tx, transaction
 from b24app.ledger.tenancy import Tenant
+from b24app.scheduling.hours import is_zone
 from b24app.web.caller import Closed, Seen, page_language
 from b24app.web.visit import Visit, now, services
 
@@ -145,7 +145,7 @@ def visit_of(
         viewer=viewer,
         name=seen.person.name,
         language=page_language(lang),
-        time_zone=valid_zone(seen.person.time_zone) or tenant.portal.time_zone,
+        time_zone=zone if is_zone(zone := seen.person.time_zone) else tenant.portal.time_zone,
         place=place,
         entity_id=entity_id,
         expires_at=_end_of(seen.info, life),
@@ -157,11 +157,3 @@ def _end_of(info: AppInfo, life: int) -> datetime:
     moment = now()
     end = moment + timedelta(seconds=max(60, min(life, LONGEST_VISIT)))
     return min(end, info.expires_at) if info.expires_at and info.expires_at > moment else end
-
-
-def valid_zone(name: str) -> str | None:
-    """The name of a time zone, or None for anything else."""
-    try:
-        return ZoneInfo(name).key if name else None
-    except (KeyError, ValueError, OSError):
-        return None

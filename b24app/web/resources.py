@@ -19,7 +19,7 @@ from b24app.ledger import queries, tenancy
 from b24app.ledger.models import Resource
 from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
-from b24app.scheduling.hours import OpeningHours
+from b24app.scheduling.hours import OpeningHours, is_zone
 from b24app.web import errors, panel
 from b24app.web.forms import ResourceForm, RevisionForm, hours_text
 from b24app.web.staff import employees
@@ -301,17 +301,9 @@ def _edit_page(
 def _zones(language: str, *more: str | None) -> list[tuple[str, str]]:
     """The zones on offer from west to east, with their names."""
     names = {*ZONES, *(name for name in more if name)}
-    known = [ZoneInfo(name) for name in names if _is_zone(name)]
+    known = [ZoneInfo(name) for name in names if is_zone(name)]
     known.sort(key=lambda zone: (now().astimezone(zone).utcoffset(), zone.key))
     return [(zone.key, texts.zone(language, zone, now())) for zone in known]
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _filled_form(tx: Session, tenant: Tenant, resource: Resource) -> ResourceForm:
