@@ -24,6 +24,11 @@ def as_map(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def text(value: Any) -> str:
+    """A text without what no database keeps: NUL and halves of surrogate pairs; nothing for anything empty."""
+    return str(value or "").replace("\x00", "").encode("utf-8", "ignore").decode().strip()
+
+
 def flag(value: Any) -> bool:
     """A yes in any of its spellings."""
     return value in (True, "1", "Y", "true")

@@ -164,10 +164,18 @@ def read_lane(tx: Session, tenant: Tenant, visit: Visit, day: date, resource: Re
     return Markup(_row(view, resource, _words()))  # noqa: S704 — lanes.row escapes every text
 
 
+def _window(day: date, zone: ZoneInfo) -> Interval:
+    """The whole day; raises InvalidInput for one that a zone has left out (Samoa had no 30 December 2011)."""
+    try:
+        return day_interval(day, zone)
+    except ValueError:
+        raise InvalidInput({"day": "not_a_date"}) from None
+
+
 def _read_day(
     tx: Session, tenant: Tenant, visit: Visit, shown: Sequence[Resource], zone: ZoneInfo, day: date
 ) -> DayView:
-    portal_id, window = tenant.portal.id, day_interval(day, zone)
+    portal_id, window = tenant.portal.id, _window(day, zone)
     only = [one.id for one in shown] if len(shown) == 1 else None
     hours = queries.hours(tx, portal_id, only, weekdays=_weekdays(window))
     return DayView(

@@ -18,7 +18,7 @@ from b24app.bitrix import oauth
 from b24app.bitrix.client import BatchResult, Command
 from b24app.bitrix.faults import CallerRejected, PaymentRequired, TokenDead, TokenExpired, VisitorTokenExpired
 from b24app.bitrix.hosts import HostRefused
-from b24app.bitrix.loose import as_map, flag, whole
+from b24app.bitrix.loose import as_map, flag, text, whole
 from b24app.bitrix.oauth import AppInfo
 from b24app.errors import InstallationRevoked, NotAllowed, Rejected, Retryable
 from b24app.ledger import tenancy
@@ -175,7 +175,7 @@ def _person(info: AppInfo, answers: BatchResult) -> Person:
     profile, user = as_map(answers.results.get("profile")), as_map(answers.results.get("user"))
     if whole(profile.get("ID")) != info.user_id:
         raise Closed("not_verified", 401)
-    name = " ".join(str(profile[part]).strip() for part in ("NAME", "LAST_NAME") if profile.get(part))
+    name = " ".join(filter(None, (text(profile.get(part)) for part in ("NAME", "LAST_NAME"))))
     return Person(
         user_id=info.user_id,
         is_admin=profile.get("ADMIN") is True,

@@ -18,7 +18,7 @@ from flask import current_app, request
 from b24app.bitrix import oauth
 from b24app.bitrix.client import BatchResult, Command, FixedToken, PortalClient
 from b24app.bitrix.faults import CallerRejected
-from b24app.bitrix.loose import as_map, whole
+from b24app.bitrix.loose import as_map, text, whole
 from b24app.bitrix.throttle import LocalThrottle, Throttles
 from b24app.booking.clients import ClientData
 from b24app.errors import InvalidInput, NotAllowed, Rejected
@@ -185,11 +185,11 @@ def client_from_item(kind: str, item: Mapping[str, Any]) -> ClientData | None:
 
 def _title(kind: str, item: Mapping[str, Any]) -> str:
     parts = ("name", "lastName") if kind == "contact" else ("title",)
-    name = " ".join(str(item[part]).strip() for part in parts if item.get(part))
+    name = " ".join(filter(None, (text(item.get(part)) for part in parts)))
     return (name or f"№ {item.get('id')}")[:LONGEST_NAME]
 
 
 def _first(item: Mapping[str, Any], type_id: str, alias: str) -> str:
     rows = (as_map(row) for row in as_map(item.get("fm")).values())
-    values = [str(row.get("value") or "") for row in rows if row.get("typeId") == type_id]
-    return (next(filter(None, values), "") or str(item.get(alias) or ""))[:LONGEST_NAME]
+    values = [text(row.get("value")) for row in rows if row.get("typeId") == type_id]
+    return (next(filter(None, values), "") or text(item.get(alias)))[:LONGEST_NAME]

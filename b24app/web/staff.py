@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from b24app.bitrix.loose import as_map, whole
+from b24app.bitrix.loose import as_map, text, whole
 from b24app.errors import AppError
 from b24app.web.crm import LONGEST_NAME, crm
 from b24app.web.memory import Memory
@@ -37,9 +37,9 @@ def _read() -> dict[int, str]:
     for row in crm().list_all("user.get", {"FILTER": {"ACTIVE": True, "USER_TYPE": "employee"}, "SORT": "LAST_NAME"}):
         person = as_map(row)
         user_id = whole(person.get("ID"))
-        name = " ".join(str(person[part]).strip() for part in ("NAME", "LAST_NAME") if person.get(part))
+        name = " ".join(filter(None, (text(person.get(part)) for part in ("NAME", "LAST_NAME"))))
         if user_id:
-            found[user_id] = (name or f"№ {user_id}")[:LONGEST_NAME].replace("\x00", "")
+            found[user_id] = (name or f"№ {user_id}")[:LONGEST_NAME]
         if len(found) == MOST:
             break
     return found

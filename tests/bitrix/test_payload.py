@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from werkzeug.datastructures import ImmutableMultiDict
 
+from b24app.bitrix.loose import text
 from b24app.bitrix.payload import BadPayload, PlacementCall, PortalEvent
 
 QUERY = {"DOMAIN": "Portal.example:8443", "PROTOCOL": "1", "LANG": "ru", "APP_SID": "a" * 32}
@@ -172,3 +173,11 @@ def test_a_bad_event_names_its_field(changes: dict[str, Any], field: str, code: 
     with pytest.raises(BadPayload) as refused:
         PortalEvent.parse({**EVENT, **changes})
     assert refused.value.fields == {field: code}
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [("  Имя ", "Имя"), ("а\x00б", "аб"), ("а\ud800б", "аб"), (None, ""), (0, ""), (7, "7"), ("😀", "😀")],
+)
+def test_a_text_keeps_what_a_database_can_keep(value: object, kept: str) -> None:
+    assert text(value) == kept

@@ -139,6 +139,15 @@ def test_days_of_a_clock_change(installed: Installed, day: str, hours: int) -> N
     assert f"id=r{resource.id}>" in board
 
 
+@pytest.mark.parametrize(
+    ("zone", "day", "status"), [("Antarctica/Troll", "2026-10-25", 200), ("Pacific/Apia", "2011-12-30", 422)]
+)
+def test_the_oddest_days_there_are(installed: Installed, zone: str, day: str, status: int) -> None:
+    """One of 26 hours, and one that was left out."""
+    room(installed, time_zone=zone, horizon_days=400)
+    assert installed.open(MANAGER).get("/app/board", day=day).status_code == status
+
+
 def test_who_may_see_busy_only_sees_no_more(installed: Installed) -> None:
     resource = room(installed)
     number = booked(installed, resource, title="Тайное", client=ClientData("person", "Секретов", "+79000000001"))
