@@ -21,7 +21,7 @@ portal = AppGroup("portal", help="Portals that installed the application.")
 
 
 def register(app: Flask) -> None:
-    """Adds the commands, and the application of the settings to the table when it is missing there."""
+    """Adds the commands to `flask`."""
     for command in (db, application, portal, worker, doctor):
         app.cli.add_command(command)
 

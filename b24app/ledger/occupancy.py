@@ -90,15 +90,6 @@ def release(tx: Session, portal_id: int, booking_id: uuid.UUID, now: datetime) -
     )
 
 
-def units_of(tx: Session, portal_id: int, resource_id: int) -> list[int]:
-    """The ids of a resource's units, in order."""
-    return list(
-        tx.scalars(
-            select(Unit.id).where(Unit.portal_id == portal_id, Unit.resource_id == resource_id).order_by(Unit.number)
-        )
-    )
-
-
 def held_resources(tx: Session, portal_id: int, booking_id: uuid.UUID) -> set[int]:
     """The resources on which the booking holds something now."""
     return set(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -34,9 +34,6 @@ class Interval:
         """What both have in common, if anything."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Interval(start, end) if start < end else None
-
-    def in_utc(self) -> Interval:
-        return Interval(self.start.astimezone(UTC), self.end.astimezone(UTC))
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from b24app.errors import NotFound, SlotTaken
-from b24app.ledger import occupancy
+from b24app.ledger import occupancy, queries
 from b24app.ledger.models import Portal
 from b24app.ledger.session import transaction
 from tests.factories import hour, make_booking, make_portal, make_resource
@@ -23,7 +23,7 @@ def test_touching_allocations_stand_beside_each_other(tx: Session, portal: Porta
     room = make_resource(tx, portal, now=now)
     make_booking(tx, portal, room, now=now, interval=hour(now, 1))
     make_booking(tx, portal, room, now=now, interval=hour(now, 2))
-    units = occupancy.units_of(tx, portal.id, room.id)
+    units = queries.offer(tx, portal.id, room).unit_ids
     assert occupancy.taken(tx, portal.id, units, hour(now, 0, 10)) == [hour(now, 1), hour(now, 2)]
 
 
@@ -31,7 +31,7 @@ def test_the_constraint_refuses_what_the_check_overlooked(tx: Session, portal: P
     room = make_resource(tx, portal, now=now)
     first = make_booking(tx, portal, room, now=now)
     other = make_booking(tx, portal, room, now=now, interval=hour(now, 5))
-    units = occupancy.units_of(tx, portal.id, room.id)
+    units = queries.offer(tx, portal.id, room).unit_ids
     with pytest.raises(SlotTaken), tx.begin_nested():
         occupancy.occupy(tx, portal.id, other.id, units, hour(now, 1.5))
     occupancy.release(tx, portal.id, first.id, now)
