@@ -15,12 +15,29 @@ from b24app.bitrix.hosts import HostPolicy
 from b24app.bitrix.transport import http_session
 from b24app.config import Settings
 from b24app.ledger import embedded, secrets, session
-from b24app.web import board, bookings, errors, events, frame, health, install, resources
+from b24app.web import (
+    access,
+    actions,
+    board,
+    bookings,
+    closures,
+    errors,
+    events,
+    frame,
+    health,
+    install,
+    policies,
+    resources,
+    services,
+    tariffs,
+)
 from b24app.web.visit import Services, page_language, utc_now
 
 ROOT = Path(__file__).resolve().parent.parent
 FORM_LIMIT_BYTES = 64 * 1024
-BLUEPRINTS = (health, frame, install, events, board, bookings, resources)
+BLUEPRINTS = (
+    health, frame, install, events, board, bookings, actions, resources, closures, services, tariffs, policies, access,
+)  # fmt: skip
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -43,11 +43,12 @@ class PolicyViolation(Refused):
 
 
 class SlotTaken(Refused):
-    """Somebody else holds this time. `interval` is the `scheduling.Interval` that was asked for."""
+    """Somebody else holds this time. `interval` is what was asked for, `obstacles` say what is in the way."""
 
-    def __init__(self, interval: Any) -> None:
+    def __init__(self, interval: Any, obstacles: Sequence[Any] = ()) -> None:
         super().__init__(interval)
         self.interval = interval
+        self.obstacles = tuple(obstacles)
 
 
 class NotAllowed(Refused):

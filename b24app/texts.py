@@ -1,145 +1,29 @@
 """Words for people, in Russian and English, without Flask: the worker writes them too.
 
-English is the source; the catalogue `translations/ru` is the same that the templates use. A code that is not
-listed below is taken for its own English text, so `say(language, "Meeting rooms")` works as well.
+English is the source and stands in `messages`; the catalogue `translations/ru` is the same that the templates use.
+A code that is not listed there is taken for its own English text, so `say(language, "Meeting rooms")` works as well.
 """
 
 from __future__ import annotations
 
 import gettext
-from collections.abc import Mapping
-from datetime import date, datetime, timedelta, tzinfo
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_skeleton, get_timezone_location
+from babel.numbers import format_currency, format_percent
+
+from b24app.messages import MESSAGES, PLURALS
 
 LANGUAGES = ("ru", "en")
 TRANSLATIONS = Path(__file__).parent / "translations"
-
-
-def N_(message: str) -> str:  # noqa: N802 — the name that message extraction looks for
-    """Marks a text for translation."""
-    return message
-
-
-def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802
-    """Marks a text that depends on a number."""
-    return one, many
-
-
-# Codes of errors carry data only; here they become sentences. What stands first says where a code comes from.
-MESSAGES: dict[str, str] = {
-    # shape of a form's field (errors.InvalidInput)
-    "field.required": N_("Fill this in"),
-    "field.too_many_characters": N_("This text is too long. Shorten it"),
-    "field.not_a_date": N_("Enter a date, for example 2026-03-12"),
-    "field.not_a_time": N_("Enter a time, for example 09:30"),
-    "field.not_a_number": N_("Enter a whole number"),
-    "field.out_of_range": N_("This number is out of range"),
-    "field.end_before_start": N_("The end must be later than the start"),
-    "field.phone_wrong": N_("This does not look like a phone number. Enter it with the country code"),
-    "field.email_wrong": N_("This does not look like an e-mail address"),
-    "field.unknown_user": N_("This person has not opened the application yet. Choose somebody from the list"),
-    "field.unknown_resource": N_("Choose a resource from the list"),
-    "field.unknown_kind": N_("Choose a kind from the list"),
-    "field.unknown_zone": N_("Choose a time zone from the list"),
-    "field.unknown_step": N_("Choose a step from the list"),
-    "field.unknown_calendar": N_("Choose where bookings are shown in the calendar"),
-    "field.unknown_choice": N_("Choose a value from the list"),
-    "field.min_over_max": N_("The shortest booking cannot be longer than the longest one"),
-    "field.too_long": N_("Bookings this long are not allowed here"),
-    "field.off_grid": N_("Make it a whole number of steps"),
-    "field.hours_overlap": N_("These hours overlap"),
-    "field.hours_wrong": N_("Write hours as 9:00–18:00, several of them with commas between"),
-    "field.unknown": N_("There is no such card in the CRM"),
-    "field": N_("This value cannot be used"),
-    "field.not_optional": N_("This step cannot be skipped"),
-    "field.forged": N_("This page is out of date. Open it again"),
-    # broken rules (scheduling.policy.Violation)
-    "violation.past": N_("This time has already passed"),
-    "violation.too_short": N_("The shortest booking here is {minutes}"),
-    "violation.too_long": N_("The longest booking here is {minutes}"),
-    "violation.beyond_horizon": N_("Bookings are open for {days} ahead"),
-    "violation.off_grid": N_("Time here goes in steps of {minutes}"),
-    "violation.outside_hours": N_("It is closed at this time"),
-    # rights (errors.NotAllowed)
-    "not_allowed.book": N_("You may not book this resource. An administrator can give you the right"),
-    "not_allowed.move": N_("This booking cannot be moved there"),
-    "not_allowed.cancel": N_("This booking cannot be cancelled any more"),
-    "not_allowed.change": N_("Only its author, the person responsible and administrators may change this booking"),
-    "not_allowed.manage": N_("Only administrators may change resources"),
-    "not_allowed.card": N_("The CRM does not show you this card"),
-    "not_allowed.portal_token": N_("Bitrix24 did not confirm who you are. Open the page again from Bitrix24"),
-    "not_allowed.install": N_("Only administrators may install the application"),
-    "not_allowed.payment": N_("The application has not been paid for: bookings cannot be made or changed"),
-    "not_allowed": N_("You have no right to do this"),
-    # what is missing (errors.NotFound)
-    "not_found.resource": N_("There is no such resource, or it is no longer offered"),
-    "not_found.booking": N_("There is no such booking, or it is not shown to you"),
-    "not_found.portal": N_("The application is not installed in this portal. Open it again from Bitrix24"),
-    "not_found": N_("There is nothing at this address"),
-    # the rest of the tree
-    "slot_taken": N_("This time has just been taken"),
-    "stale": N_("Somebody has changed this meanwhile. Look at the new state and try again"),
-    "later": N_("Bitrix24 is not answering now. Nothing was changed; try again in a minute"),
-    "revoked": N_("Bitrix24 has withdrawn the access of this application. An administrator should open it once"),
-    "misconfigured": N_("The application is not set up completely. Please tell your administrator"),
-    "too_large": N_("The form is too large. Shorten its texts"),
-    "broken": N_("Something went wrong on our side. Nothing was changed; try again in a minute"),
-    # kinds of resources, one and many
-    "kind.room": N_("Meeting room"),
-    "kind.hall": N_("Hall or studio"),
-    "kind.equipment": N_("Equipment"),
-    "kind.specialist": N_("Specialist"),
-    "kind.vehicle": N_("Vehicle"),
-    "kinds.room": N_("Meeting rooms"),
-    "kinds.hall": N_("Halls and studios"),
-    "kinds.equipment": N_("Equipment"),
-    "kinds.specialist": N_("Specialists"),
-    "kinds.vehicle": N_("Vehicles"),
-    # stages
-    "stage.prebooked": N_("Pre-booking"),
-    "stage.confirmed": N_("Confirmed"),
-    "stage.completed": N_("Completed"),
-    "stage.cancelled": N_("Cancelled"),
-    "stage.no_show": N_("No-show"),
-    "stage.expired": N_("Expired"),
-    "stage.paid": N_("Paid"),
-    # what the portal shows of a booking (sync.mapping)
-    "item.title": N_("Booking No. {number}"),
-    "event.name": N_("{name} No. {number}"),
-    "event.name_prebooked": N_("Pre-booking: {name} No. {number}"),
-    "event.client": N_("Client: {name}"),
-    "event.phone": N_("Phone: {phone}"),
-    "event.link": N_("Booking card: {url}"),
-    # why something is not shown there (external_ref.parked_reason)
-    "parked.event_unseen": N_(
-        "The event is no longer visible in the calendar. If somebody deleted it, save the booking once more"
-    ),
-    # history of a booking: what happened, and who did it when it was not a person we know
-    "history.booked": N_("Booking made"),
-    "history.moved": N_("Booking moved"),
-    "history.cancelled": N_("Booking cancelled"),
-    "history": N_("Booking changed"),
-    "actor.user": N_("Employee No. {id}"),
-    "actor.client": N_("Client"),
-    "actor.portal": N_("Bitrix24"),
-    "actor.robot": N_("Robot"),
-    "actor": N_("Application"),
-    "today": N_("Today"),
-    "never_open": N_("closed"),
-    "from_time": N_("from {time}"),
-    "until_time": N_("until {time}"),
-    # amounts of time
-    "hours": N_("{count} h"),
-    "minutes": N_("{count} min"),
-}
-PLURALS: dict[str, tuple[str, str]] = {
-    "days": NN_("{count} day", "{count} days"),
-}
 
 
 def say(language: str, code: str, **params: Any) -> str:
@@ -162,13 +46,63 @@ def say_refusal(language: str, family: str, code: str) -> str:
 
 
 def say_violation(language: str, code: str, params: Mapping[str, Any]) -> str:
-    """The sentence for a broken rule; minutes and days become words."""
+    """The sentence for a broken rule; minutes, days and limits become words, closed time says why it is."""
+    if "closed" in params:
+        return _said(language, f"obstacle.{params['closed']}", _worded(language, params))
+    if f"violation.{code}" in MESSAGES or f"violation.{code}" in PLURALS:
+        return _said(language, f"violation.{code}", _worded(language, params))
+    return say_obstacle(language, code, params, UTC)  # the place itself is in the way: too small, not suitable, closed
+
+
+def say_setting(language: str, setting: str, params: Mapping[str, Any]) -> str:
+    """Where a broken rule is set: «Правила «Аренда»: за сколько бронируют»; "" when it is set nowhere."""
+    if not setting:
+        return ""
+    scope = say(language, f"setting.{setting.partition('.')[0]}")
+    if "." not in setting:
+        return scope
+    named = "setting.named" if params.get("rules") else "setting"
+    return say(language, named, scope=scope, name=params.get("rules"), setting=say(language, f"setting.{setting}"))
+
+
+def say_obstacle(language: str, code: str, params: Mapping[str, Any], zone: tzinfo, name: str = "") -> str:
+    """Why a time cannot be had, in the wall clock of `zone`: «Ока – занято 12:00–14:00»."""
+    if "params" in params:  # closed, and the reason is known
+        return say_obstacle(language, params["code"], params["params"], zone, name)
+    known = f"obstacle.{code}" if f"obstacle.{code}" in MESSAGES else "obstacle"
+    said = _said(language, known, _worded(language, params, zone))
+    return say(language, "obstacle.of", name=name, obstacle=said[:1].lower() + said[1:]) if name else said
+
+
+def _said(language: str, code: str, params: Mapping[str, Any]) -> str:
+    """As `say`; a code that has a form for it says less when something that it would name is empty."""
+    if f"{code}_none" in MESSAGES and not all(params.values()):
+        code = f"{code}_none"
+    return say(language, code, **params)
+
+
+def _worded(language: str, params: Mapping[str, Any], zone: tzinfo | None = None) -> dict[str, Any]:
+    """Parameters of a rule or an obstacle, with those that are no words yet put into words."""
     worded = dict(params)
-    if "minutes" in worded:
-        worded["minutes"] = duration(language, worded["minutes"])
-    if "days" in worded:
-        worded["days"] = say(language, "days", count=worded["days"])
-    return say(language, f"violation.{code}", **worded)
+    if "minutes" in params:
+        worded["minutes"] = term(language, params["minutes"])
+    if "days" in params:
+        worded["days"] = say(language, "days", count=params["days"])
+    if "day" in params:
+        worded["day"] = _inside(language, day(language, date.fromisoformat(params["day"]), short=True))
+    if "from" in params and zone:
+        start, end = datetime.fromisoformat(params["from"]), datetime.fromisoformat(params["until"])
+        same_day = start.astimezone(zone).date() == end.astimezone(zone).date()
+        worded["period"] = span(start, end, zone) if same_day else _inside(language, period(language, start, end, zone))
+    if "limit" in params:
+        worded["quota"] = quota(language, params)
+        worded["used"] = duration(language, params["used"]) if params["unit"] == "minutes" else params["used"]
+    return worded
+
+
+def _inside(language: str, text: str) -> str:
+    """A date as it stands inside of a sentence: Russian days of the week have no capital."""
+    return text.lower() if language == "ru" else text
 
 
 def duration(language: str, minutes: int) -> str:
@@ -178,6 +112,27 @@ def duration(language: str, minutes: int) -> str:
     if rest or not whole:
         parts.append(say(language, "minutes", count=rest))
     return "\N{NO-BREAK SPACE}".join(parts)
+
+
+def term(language: str, minutes: int) -> str:
+    """As `duration`, but two days and more are told in days where they are whole: «36 ч», «2 дня»."""
+    days, rest = divmod(minutes, 24 * 60)
+    return say(language, "days", count=days) if days > 1 and not rest else duration(language, minutes)
+
+
+def percent(language: str, share: int) -> str:
+    """«50 %», "50%"."""
+    return format_percent(Decimal(share) / 100, locale=_locale(language))
+
+
+def money(language: str, amount: Decimal, currency: str) -> str:
+    """An amount with its currency, whole ones without decimals: «2 400 ₽», «−99,50 ₽»."""
+    whole = amount == amount.to_integral_value()
+    decimals = "" if whole else "." + "0" * max(2, -int(amount.normalize().as_tuple().exponent))
+    pattern = Locale.parse(_locale(language)).currency_formats["standard"].pattern.replace(".00", decimals)
+    said = format_currency(amount, currency, pattern, locale=_locale(language), currency_digits=False)
+    # English writes RUB2,400: a code, unlike a sign, needs its space.
+    return re.sub(r"(?<=[A-Z])(?=\d)", "\N{NO-BREAK SPACE}", said.replace("-", "−"))
 
 
 def clock(instant: datetime, zone: tzinfo) -> str:
@@ -221,6 +176,14 @@ def period(language: str, start: datetime, end: datetime, zone: tzinfo) -> str:
     )
 
 
+def moment(language: str, at: datetime, zone: tzinfo, now: datetime | None = None) -> str:
+    """A point in time inside of a sentence: «13 марта, 9:00»; only 9:00 when that is on the day of `now`."""
+    local = at.astimezone(zone)
+    if now is not None and local.date() == now.astimezone(zone).date():
+        return clock(at, zone)
+    return f"{local.day}\N{NO-BREAK SPACE}{month(language, local.date())}, {clock(at, zone)}"
+
+
 def zone(language: str, of: ZoneInfo, at: datetime) -> str:
     """A time zone with its offset at that time: «Екатеринбург, UTC+5»."""
     place = get_timezone_location(of.key, locale=_locale(language), return_city=True)
@@ -230,9 +193,103 @@ def zone(language: str, of: ZoneInfo, at: datetime) -> str:
     return f"{place}, UTC{sign}{whole}" + (f":{rest:02}" if rest else "")
 
 
+def country(language: str, code: str) -> str:
+    """The name of a country by its two letters: «Россия»."""
+    return str(Locale.parse(_locale(language)).territories[code])
+
+
+def currency(language: str, code: str) -> str:
+    """The name of a currency by its three letters: «российский рубль»."""
+    return str(Locale.parse(_locale(language)).currencies.get(code, code))
+
+
 def offset(language: str, minutes: int) -> str:
     """By how much another clock is ahead: «+2 ч», "−30 min"."""
     return ("−" if minutes < 0 else "+") + duration(language, abs(minutes))
+
+
+REPEATS = {"daily": "repeat.days", "weekly": "repeat.weeks", "monthly": "repeat.months"}
+
+
+def repetition(language: str, of: Mapping[str, Any], first: date) -> str:
+    """How a series repeats (`scheduling.recurrence.Recurrence` as a mapping): «каждую неделю по вт, чт»."""
+    days = sorted(of.get("weekdays") or (first.weekday(),))
+    names = [weekday(language, first + timedelta(days=number - first.weekday())) for number in days]
+    params = {"days": _inside(language, ", ".join(names)), "day": first.day}
+    every = of.get("every", 1)
+    code = REPEATS[of["freq"]] if every > 1 else f"repeat.{of['freq']}"
+    return say(language, code, count=every, **params)
+
+
+def quota(language: str, of: Mapping[str, Any]) -> str:
+    """A limit (`scheduling.policy.Quota` as a mapping): «не больше 3 броней на клиента в неделю»."""
+    if of["unit"] == "minutes":
+        limit = say(language, "quota.minutes", duration=duration(language, of["limit"]))
+    else:
+        limit = say(language, "quota.bookings", count=of["limit"])
+    per, each = say(language, f"quota.{of['per']}"), say(language, f"quota.{of['period']}")
+    return say(language, "quota", limit=limit, per=per, period=each)
+
+
+def policy_words(
+    language: str, policy: Mapping[str, Any], *, priced: bool = True, needs_approval: bool = False
+) -> list[str]:
+    """The rules in force, a sentence each (`policy` is a whole `Policy.as_dict()`); silent about what is not set.
+
+    `priced`: whether the booking costs anything, so that fees matter.
+    """
+    found = [_how_it_is_confirmed(language, policy, needs_approval)]
+    if policy["notice_minutes"]:
+        found.append(say(language, "policy.notice", term=term(language, policy["notice_minutes"])))
+    if policy["pay_minutes"] and priced:
+        found.append(say(language, "policy.pay", term=term(language, policy["pay_minutes"])))
+    found += [_change_words(language, policy, "cancel", priced), _move_words(language, policy, priced)]
+    if policy["no_show_percent"] and priced:
+        found.append(say(language, "policy.no_show", percent=percent(language, policy["no_show_percent"])))
+    found += [say(language, "policy.quota", quota=quota(language, one)) for one in policy["quotas"]]
+    return [sentence for sentence in found if sentence]
+
+
+def _how_it_is_confirmed(language: str, policy: Mapping[str, Any], needs_approval: bool) -> str:
+    if needs_approval:
+        return say(language, "policy.approval", term=term(language, policy["approval_minutes"]))
+    if policy["winner"] != "first":
+        return say(language, f"policy.{policy['winner']}", term=term(language, policy["decide_minutes"]))
+    return say(language, "policy.hold", term=term(language, policy["hold_minutes"])) if policy["hold_minutes"] else ""
+
+
+def _change_words(language: str, policy: Mapping[str, Any], action: str, priced: bool) -> str:
+    """Until when it may be cancelled or moved, and what that costs."""
+    until = policy[f"{action}_until_minutes"]
+    ladder = sorted(policy[f"{action}_ladder"], key=lambda rung: -rung["hours"]) if priced else []
+    # Rungs that cost nothing, or begin when it is not possible any more, are nothing that a client need read.
+    rungs = [rung for rung in ladder if rung["percent"] and rung["hours"] * 60 > until]
+    if rungs:
+        return _ladder_words(language, action, rungs, until)
+    if until:
+        return say(language, f"policy.{action}_until", term=term(language, until))
+    return say(language, "policy.cancel_free" if priced and action == "cancel" else f"policy.{action}")
+
+
+def _ladder_words(language: str, action: str, rungs: Sequence[Mapping[str, int]], until: int) -> str:
+    first, *others = [(term(language, rung["hours"] * 60), percent(language, rung["percent"])) for rung in rungs]
+    fees = [
+        say(language, "policy.fee", percent=first[1]),
+        *(say(language, "policy.fee_next", term=less, percent=costs) for less, costs in others),
+    ]
+    parts = [say(language, f"policy.{action}_ladder", term=first[0]), ", ".join(fees)]
+    if until:
+        parts.append(say(language, f"policy.{action}_barred", term=term(language, until)))
+    return "; ".join(parts)
+
+
+def _move_words(language: str, policy: Mapping[str, Any], priced: bool) -> str:
+    if policy["most_moves"] == 0:
+        return say(language, "policy.move_never")
+    words = _change_words(language, policy, "move", priced)
+    if policy["most_moves"] is None:
+        return words
+    return f"{words}{';' if ';' in words else ','} {say(language, 'policy.most_moves', count=policy['most_moves'])}"
 
 
 def _minutes(offset_of: timedelta | None) -> int:

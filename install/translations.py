@@ -3,7 +3,7 @@
     python install/translations.py            adds new texts to messages.po, drops old ones, compiles messages.mo
     python install/translations.py --check    says what is missing, and whether messages.mo is that of messages.po
 
-Texts are English and stand in `_()`, `gettext()`, `ngettext()` and, in b24app/texts.py, in `N_()` and `NN_()`.
+Texts are English and stand in `_()`, `gettext()`, `ngettext()` and, in b24app/messages.py, in `N_()` and `NN_()`.
 Whoever adds one runs this, fills in the empty `msgstr` in b24app/translations/ru/LC_MESSAGES/messages.po and runs it
 again.
 """

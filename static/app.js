@@ -55,7 +55,17 @@
     return fetch(url, request);
   }
 
-  document.addEventListener("htmx:config:request", (event) => { event.detail.ctx.fetch = send; });
+  // The board carries its own tag: when it would look the same, the server answers 304, and it is left as it is.
+  document.addEventListener("htmx:config:request", (event) => {
+    const ctx = event.detail.ctx;
+    ctx.fetch = send;
+    if (ctx.sourceElement.id === "board") ctx.request.headers["If-None-Match"] = `"${ctx.sourceElement.dataset.tag}"`;
+  });
+  document.addEventListener("htmx:before:response", (event) => {
+    if (event.detail.ctx.response.status !== 304) return;
+    event.preventDefault();
+    if ($("#updated")) $("#updated").textContent = clock((Date.now() / 1000 - Number(grid().dataset.origin)) / 60);
+  });
   document.addEventListener("htmx:error", (event) => {
     if (event.detail.ctx) toast(words.offline, { bad: true, once: "offline" });
   });
@@ -130,23 +140,40 @@
 
   // Requests outside of an element's own are sent by the body, after the one before.
   const load = (url, target, swap = "innerHTML") => htmx.ajax("GET", url, { target, swap });
-  const goTo = (day) => load(`${$("#board").getAttribute("hx-get").split("?")[0]}?day=${day}`, "#board", "outerMorph");
+  function goTo(day) {
+    const url = new URL($("#board").getAttribute("hx-get"), location.href);
+    url.searchParams.set("day", day);
+    load(url.pathname + url.search, "#board", "outerMorph");
+  }
 
-  function refresh() {
-    for (const id of ["board", "tab"]) {
+  function refresh(ids = ["board", "tab"]) {
+    for (const id of ids) {
       const element = document.getElementById(id);
       if (element) htmx.trigger(element, "b24:refresh");
     }
   }
 
-  setInterval(() => visible() && !drag && !$("#panel").open && refresh(), 30_000);
+  const idle = () => visible() && !drag && !$("#panel").open;
+  setInterval(() => idle() && refresh(["tab"]), 30_000);
+  setInterval(() => idle() && refresh(["board"]), 5000); // usually answered with 304
 
   // Minutes after the axis' midnight: elements say quarters in --s and --n, odd minutes in --m and --p.
   const interval = (element) => {
     const start = Math.round((quarter(element, "--s") + quarter(element, "--m")) * 15);
     return { start, end: start + Math.round((quarter(element, "--n") + quarter(element, "--p")) * 15), element };
   };
-  const obstacles = (lane) => [...lane.querySelectorAll(".b,.shut")].map(interval).sort((a, b) => a.start - b.start);
+  // What keeps free time from being offered: not a request, which holds nothing; of several places only when all are taken.
+  function obstacles(lane) {
+    const closed = [...lane.querySelectorAll(".shut,.clos,.full")].map(interval);
+    const taken = [...lane.querySelectorAll(".b:not(.req,.clos,.cnt-u),.buf")].map(interval);
+    const places = Number(lane.dataset.places || 1);
+    return [...closed, ...(places > 1 ? together(taken, places) : taken)].sort((a, b) => a.start - b.start);
+  }
+  function together(taken, places) {
+    const edges = [...new Set(taken.flatMap((one) => [one.start, one.end]))].sort((a, b) => a - b);
+    return edges.slice(1).map((end, n) => ({ start: edges[n], end }))
+      .filter((part) => taken.filter((one) => one.start < part.end && part.start < one.end).length >= places);
+  }
   const epoch = (minutes) => Number(grid().dataset.origin) + minutes * 60;
 
   function clock(minutes) {
@@ -206,9 +233,8 @@
   function bookChosen() {
     const { lane, from, to } = chosen;
     const url = new URL($("#board").dataset.new, location.href);
-    url.search = new URLSearchParams({
-      resource: lane.dataset.r, start: epoch(from), end: epoch(to), day: $("#board").dataset.day,
-    });
+    const chosenTime = { resource: lane.dataset.r, start: epoch(from), end: epoch(to), day: $("#board").dataset.day };
+    for (const [name, value] of Object.entries(chosenTime)) url.searchParams.set(name, value);
     load(url.pathname + url.search, "#panel-body");
   }
 
@@ -249,9 +275,16 @@
     const block = event.target.closest?.("#board a.b");
     if (block) {
       event.preventDefault();
-      load($("#board").dataset.number + block.hash.slice(1), "#panel-body");
+      load(addressOf(block.hash.slice(1)), "#panel-body");
     }
   });
+
+  // A block leads to a booking by its number, one of a large pool to who has its places: at-resource-start-end.
+  function addressOf(target) {
+    const board = $("#board").dataset, [at, resource, start, end] = target.split("-");
+    if (at !== "at") return board.number + target;
+    return `${board.places}?${new URLSearchParams({ resource, start, end, day: board.day })}`;
+  }
 
   // A block tells its time when pointed at: 2,000 titles would cost more than the board.
   document.addEventListener("pointerover", (event) => {
@@ -301,7 +334,7 @@
   // Stands on a booking, on free time or on closed time, and says which.
   function point(lane, minute) {
     clear();
-    const on = [...lane.querySelectorAll(".b,.shut")].map(interval).find((one) => one.start <= minute && minute < one.end);
+    const on = [...lane.querySelectorAll(".b,.shut,.buf")].map(interval).find((one) => one.start <= minute && minute < one.end);
     if (on) {
       chosen = { lane, from: on.start < first() ? first() : on.start, to: on.end, block: on.element };
       if (on.element.matches(".b")) on.element.classList.add("is-focus");
@@ -347,16 +380,17 @@
 
   // A board that came anew shows which bookings were not on it a moment ago.
   let seen = null;
-  const numbers = () => new Set([...document.querySelectorAll("#board a.b")].map((block) => block.hash));
+  const bookings = () => [...document.querySelectorAll("#board a.b:not(.cnt-u)")];
   document.addEventListener("htmx:before:swap", () => {
-    seen = grid() ? { day: $("#board").dataset.day, numbers: numbers() } : null;
+    const numbers = new Set(bookings().map((block) => block.hash));
+    seen = grid() ? { board: $("#board").getAttribute("hx-get"), numbers } : null;
   });
   document.addEventListener("htmx:after:swap", () => {
     if (chosen && !chosen.lane.isConnected) chosen = null;
     const input = $("#day-input");
     if (input) input.value = input.getAttribute("value");
-    if (seen && $("#board")?.dataset.day === seen.day) {
-      for (const block of document.querySelectorAll("#board a.b")) {
+    if (seen && $("#board")?.getAttribute("hx-get") === seen.board) {
+      for (const block of bookings()) {
         if (seen.numbers.has(block.hash)) continue;
         block.classList.add("is-new");
         setTimeout(() => block.classList.remove("is-new"), 8000);
@@ -425,13 +459,14 @@
   panel.addEventListener("mousedown", (event) => { if (event.target === panel && !typed) closePanel(); });
 
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest?.("[data-close],[data-show],[data-hide],[data-fill],[data-open],.why a,.nav a");
+    const button = event.target.closest?.("[data-close],[data-show],[data-hide],[data-fill],[data-set],[data-open],.why a,.nav a");
     if (!button) return;
     const act = button.dataset;
     if ("close" in act) closePanel();
     else if (act.show) reveal(act.show, true);
     else if (act.hide) reveal(act.hide, false);
-    else if (act.fill) fill(JSON.parse(act.fill), button.closest("form"));
+    else if (act.fill) { fill(JSON.parse(act.fill), button.closest("form")); $("[type=submit]", button.closest("form")).focus(); }
+    else if (act.set) fill(JSON.parse(act.set), button.closest("form"));
     else if (act.open) openInPortal(act.open);
     else if (button.matches(".why a")) { event.preventDefault(); focusField(button.hash.slice(1)); }
     else goToSection(button);
@@ -445,13 +480,15 @@
   function reveal(id, on) {
     const part = document.getElementById(id);
     part.hidden = !on;
-    if (on) { part.scrollIntoView({ block: "nearest" }); $("button", part).focus(); }
+    if (on) { part.scrollIntoView({ block: "nearest" }); ($("[data-first]", part) || $("button", part)).focus(); }
     else $(`[data-show="${id}"]`).focus();
   }
 
+  // Puts a free time into the form; whatever is told about it hears of the change as if it had been typed.
   function fill(values, form) {
-    for (const [name, value] of Object.entries(values)) form.elements[name].value = value;
-    $("[type=submit]", form).focus();
+    const fields = Object.entries(values).filter(([name]) => form.elements[name]);
+    for (const [name, value] of fields) form.elements[name].value = value;
+    form.elements.start.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
   function focusField(id) {
@@ -467,13 +504,20 @@
 
   document.addEventListener("change", (event) => {
     const field = event.target;
-    if (field.id === "f-resource") $("#zone-note").textContent = field.selectedOptions[0].dataset.zone;
     if (field.id === "f-kind") {
       for (const part of document.querySelectorAll("[data-kind]")) part.hidden = part.dataset.kind !== field.value;
     }
   });
   document.addEventListener("click", (event) => {
     if (event.target.id === "day-input") event.target.showPicker?.();
+  });
+
+  // A button names the amount that was proposed; once another one is typed, it names none.
+  panel.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!field.matches("[data-amount]")) return;
+    const button = $("[data-says]", field.form);
+    if (button) button.textContent = field.value === field.defaultValue ? `${button.dataset.says} ${button.dataset.was}` : button.dataset.says;
   });
 
   // A time is plain text: the browser's own field would speak the browser's language. Arrows go by the step.
@@ -483,9 +527,20 @@
     const [hours, minutes] = event.target.value.split(/[:.]/).map(Number);
     if (Number.isNaN(hours)) return;
     event.preventDefault();
-    const step = Number($("#f-resource")?.selectedOptions[0]?.dataset.step) || 15;
+    const step = Number(event.target.dataset.clock) || 15;
     const day = 24 * 60, at = (hours * 60 + (minutes || 0) + way * step + day) % day;
     event.target.value = `${Math.floor(at / 60)}:${String(at % 60).padStart(2, "0")}`;
+    event.target.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
+  // One more row like the last, which came empty from the server; in every name its number is the next one.
+  document.addEventListener("click", (event) => {
+    const rows = event.target.closest?.("[data-add]")?.previousElementSibling;
+    if (!rows) return;
+    const last = rows.lastElementChild, name = rows.dataset.rows, n = Number(last.dataset.row);
+    const next = last.outerHTML.replaceAll(`${name}-${n}-`, `${name}-${n + 1}-`);
+    last.insertAdjacentHTML("afterend", next.replace(`data-row="${n}"`, `data-row="${n + 1}"`));
+    (rows.lastElementChild.matches("select") ? rows.lastElementChild : $("input,select", rows.lastElementChild)).focus();
   });
 
   // ── toasts ────────────────────────────────────────────────────────────────────────────────────────────────────────

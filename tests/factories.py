@@ -12,10 +12,23 @@ from sqlalchemy.orm import Session
 from b24app.booking.reserve import BookingRequest, book
 from b24app.booking.resources import ResourceData, save_resource
 from b24app.ledger.access import GrantRule, Viewer
-from b24app.ledger.models import Application, Booking, Grant, Installation, Portal, Resource
+from b24app.ledger.models import (
+    Application,
+    Booking,
+    Grant,
+    Installation,
+    Policy,
+    Portal,
+    Requirement,
+    RequirementOption,
+    Resource,
+    Service,
+)
+from b24app.ledger.models import Tariff as TariffRow
 from b24app.ledger.tenancy import DEFAULT_GRANTS
 from b24app.scheduling.hours import OpeningHours
 from b24app.scheduling.interval import Interval
+from b24app.scheduling.pricing import Tariff
 
 _serial = itertools.count(1)
 ADMIN = Viewer(1, is_admin=True)
@@ -58,6 +71,42 @@ def make_resource(tx: Session, portal: Portal, *, now: datetime, **overrides: An
     return save_resource(tx, portal, ResourceData(**values), viewer=ADMIN, now=now, longest_hours=24 * 14)
 
 
+def make_service(
+    tx: Session, portal: Portal, *needs: tuple[Any, int], rules: dict[str, Any] | None = None,
+    tariff: Tariff | None = None, **overrides: Any,
+) -> Service:  # fmt: skip
+    """An hour's service; each need is a kind, a resource or several resources, and how many of it."""
+    n = next(_serial)
+    values = {
+        "name": f"Услуга {n}", "min_minutes": 60, "max_minutes": 60, "step_minutes": 30, "policy_id": None,
+        "tariff_id": None, **overrides,
+    }  # fmt: skip
+    if rules is not None:
+        policy = Policy(portal_id=portal.id, name=f"Правила {n}", rules=rules)
+        tx.add(policy)
+        tx.flush()
+        values["policy_id"] = policy.id
+    if tariff is not None:
+        row = TariffRow(portal_id=portal.id, name=tariff.name, body=tariff.as_dict())
+        tx.add(row)
+        tx.flush()
+        values["tariff_id"] = row.id
+    service = Service(portal_id=portal.id, **values)
+    tx.add(service)
+    tx.flush()
+    for position, (what, quantity) in enumerate(needs):
+        kind = what if isinstance(what, str) else None
+        need = Requirement(portal_id=portal.id, service_id=service.id, position=position, kind=kind, quantity=quantity)
+        tx.add(need)
+        tx.flush()
+        options = [] if kind else [what] if isinstance(what, Resource) else what
+        tx.add_all(
+            RequirementOption(portal_id=portal.id, requirement_id=need.id, resource_id=one.id) for one in options
+        )
+        tx.flush()
+    return service
+
+
 def hour(now: datetime, start: float, length: float = 1.0) -> Interval:
     """An interval that begins `start` hours after `now`."""
     return Interval(now + timedelta(hours=start), now + timedelta(hours=start + length))
@@ -68,4 +117,12 @@ def make_booking(
 ) -> Booking:
     """A confirmed booking one hour from now, an hour long."""
     values = {"resource_id": resource.id, "interval": hour(now, 1), **overrides}
+    return book(tx, portal, BookingRequest(**values), viewer=viewer, now=now)
+
+
+def book_service(
+    tx: Session, portal: Portal, service: Service, *, now: datetime, viewer: Viewer = EMPLOYEE, **overrides: Any
+) -> Booking:
+    """A booking of a service, one hour from now."""
+    values = {"service_id": service.id, "interval": hour(now, 1), **overrides}
     return book(tx, portal, BookingRequest(**values), viewer=viewer, now=now)

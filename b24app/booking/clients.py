@@ -19,6 +19,6 @@ class ClientData:
     crm_id: int | None = None
 
 
-def keep_client(tx: Tx, portal_id: int, data: ClientData) -> int:
+def keep_client(tx: Tx, portal_id: int, data: ClientData, price_group: str = "") -> int:
     """The client's id; one of the CRM is kept once per portal and brought up to date."""
-    return writes.keep_client(tx, portal_id, **asdict(data))
+    return writes.keep_client(tx, portal_id, price_group=price_group, **asdict(data))

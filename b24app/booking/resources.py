@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
+from b24app.booking import holidays
+from b24app.booking.policies import wrong_choices
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Stale
-from b24app.ledger import occupancy, refs, writes
+from b24app.ledger import facilities, occupancy, refs
 from b24app.ledger.access import Viewer
+from b24app.ledger.facilities import Composition
 from b24app.ledger.models import Portal, Resource
 from b24app.ledger.session import Tx
 from b24app.scheduling import hours as opening
 
 KINDS = ("room", "hall", "equipment", "specialist", "vehicle")
-STEPS = (5, 10, 15, 30, 60)
+STEPS = (1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240)  # offered; see `is_step`. 1: any minute
+MOST_UNITS = 200
+MOST_PARTS = 50
+MOST_SPECIAL_DAYS = 400
+LONGEST_BUFFER = opening.DAY_MINUTES
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+
+def is_step(minutes: int) -> bool:
+    """Whether times may go in such steps: the day must be a whole number of them, or no two days would be alike."""
+    return 1 <= minutes <= opening.DAY_MINUTES and opening.DAY_MINUTES % minutes == 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialDay:
+    """The hours of one date instead of the week's, as pairs of minutes after midnight; none: closed that day."""
+
+    day: date
+    stretches: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceData:
-    """Everything about a resource that an administrator sets. Minutes, and `capacity` in people."""
+    """Everything about a resource that an administrator sets. Minutes, and `capacity` in people.
+
+    With `parts` (ids of other resources) it is a composite: it takes all units of its parts and has none itself, so
+    `units` says nothing. `holidays` is the country whose public holidays close it, or empty.
+    """
 
     kind: str
     name: str
@@ -33,28 +60,39 @@ class ResourceData:
     portal_user_id: int | None = None
     calendar_mode: str = "default"
     hours: tuple[opening.OpeningHours, ...] = ()
+    units: int = 1
+    parts: tuple[int, ...] = ()
+    buffer_before: int = 0
+    buffer_after: int = 0
+    holidays: str = ""
+    special: tuple[SpecialDay, ...] = ()
+    policy_id: int | None = None
+    tariff_id: int | None = None
 
 
 def check(data: ResourceData, longest_hours: int) -> None:
-    """Raises InvalidInput with a code for every field that cannot be saved."""
+    """Raises InvalidInput with a code for every field that cannot be saved, whatever is saved already."""
     wrong = {
         "kind": "unknown_kind" if data.kind not in KINDS else None,
         "name": _length(data.name, 1, 120),
         "city": _length(data.city, 0, 80),
         "address": _length(data.address, 0, 200),
-        "capacity": None if 1 <= data.capacity <= 100_000 else "out_of_range",
+        "capacity": _within(data.capacity, 1, 100_000),
         "time_zone": None if opening.is_zone(data.time_zone) else "unknown_zone",
-        "step_minutes": None if data.step_minutes in STEPS else "unknown_step",
+        "step_minutes": None if is_step(data.step_minutes) else "unknown_step",
         "min_minutes": None if 0 < data.min_minutes <= data.max_minutes else "min_over_max",
         "max_minutes": None if data.max_minutes <= longest_hours * 60 else "too_long",
-        "horizon_days": None if 1 <= data.horizon_days <= 3650 else "out_of_range",
+        "horizon_days": _within(data.horizon_days, 1, 3650),
         "calendar_mode": None if data.calendar_mode in ("default", "none") else "unknown_calendar",
         "hours": "hours_overlap" if opening.overlapping_hours(data.hours) else None,
+        "units": None if data.parts else _within(data.units, 1, MOST_UNITS),
+        "parts": _wrong_list(data.parts),
+        "buffer_before": _within(data.buffer_before, 0, LONGEST_BUFFER),
+        "buffer_after": _within(data.buffer_after, 0, LONGEST_BUFFER),
+        "holidays": None if data.holidays in ("", *holidays.countries()) else "unknown_choice",
     }
     found = {field: code for field, code in wrong.items() if code}
-    if data.step_minutes in STEPS:
-        off_grid = {f: "off_grid" for f in ("min_minutes", "max_minutes") if getattr(data, f) % data.step_minutes}
-        found = off_grid | found
+    found = dict.fromkeys(_off_grid(data), "off_grid") | found | dict(_wrong_special(data))
     if found:
         raise InvalidInput(found)
 
@@ -63,6 +101,39 @@ def _length(value: str, low: int, high: int) -> str | None:
     if len(value.strip()) < low:
         return "required"
     return "too_many_characters" if len(value) > high else None
+
+
+def _within(value: int, low: int, high: int) -> str | None:
+    return None if low <= value <= high else "out_of_range"
+
+
+def _wrong_list(parts: tuple[int, ...]) -> str | None:
+    if len(parts) != len(set(parts)):
+        return "part_twice"
+    return "too_many" if len(parts) > MOST_PARTS else None
+
+
+def _off_grid(data: ResourceData) -> list[str]:
+    """Which bounds of the length no booking could have; a fixed length need not be a number of steps."""
+    if not is_step(data.step_minutes) or data.min_minutes == data.max_minutes:
+        return []
+    return [field for field in ("min_minutes", "max_minutes") if getattr(data, field) % data.step_minutes]
+
+
+def _wrong_special(data: ResourceData) -> Iterator[tuple[str, str]]:
+    if len(data.special) > MOST_SPECIAL_DAYS:
+        yield "special", "too_many"
+        return
+    zone = ZoneInfo(data.time_zone if opening.is_zone(data.time_zone) else "UTC")
+    seen: set[date] = set()
+    for number, special in enumerate(data.special):
+        if special.day in seen:
+            yield f"special-{number}-day", "date_twice"
+        elif not FIRST_YEAR <= special.day.year <= LAST_YEAR:
+            yield f"special-{number}-day", "out_of_range"
+        elif code := opening.wrong_special(special.day, special.stretches, zone):
+            yield f"special-{number}-hours", code
+        seen.add(special.day)
 
 
 def save_resource(
@@ -77,32 +148,91 @@ def save_resource(
     revision: int | None = None,
     sort: int | None = None,
 ) -> Resource:
-    """The resource, added or changed, with its unit, hours and service. Raises InvalidInput, NotAllowed, Stale."""
+    """The resource, added or changed, with its units or parts, hours and service.
+
+    Raises InvalidInput, NotAllowed, NotFound, Stale. Whatever would let a booking that somebody has today hold less
+    than all of what was booked is refused: as `in_use`, at the field that says it.
+    """
     check(data, longest_hours)
-    resource = _loaded(tx, portal, resource_id, revision, viewer)
+    held = _hold(tx, portal, resource_id, data.parts)
+    resource = _loaded(held, portal, resource_id, revision, viewer)
+    if wrong := wrong_choices(tx, portal, data):
+        raise InvalidInput(wrong)
+    _check_places(tx, resource, data, held, viewer, now)
     resource.kind, resource.name = data.kind, data.name.strip()
     resource.city, resource.address = data.city.strip(), data.address.strip()
     resource.capacity, resource.time_zone = data.capacity, data.time_zone
     resource.step_minutes, resource.calendar_mode = data.step_minutes, data.calendar_mode
+    resource.buffer_before, resource.buffer_after = data.buffer_before, data.buffer_after
+    resource.holidays, resource.is_composite = data.holidays, bool(data.parts)
     resource.portal_user_id = data.portal_user_id if data.kind == "specialist" else None
     if sort is not None:
         resource.sort = sort
     tx.add(resource)
     tx.flush()
-    writes.replace_hours(tx, portal.id, resource.id, data.hours)
-    writes.save_bare_service(
-        tx, resource, min_minutes=data.min_minutes, max_minutes=data.max_minutes, horizon_days=data.horizon_days
-    )
+    _save_places(tx, resource, data, held, now)
+    _save_times(tx, resource, data)
     refs.touch_resource(tx, portal, resource.id, now)
     return resource
 
 
-def _loaded(tx: Tx, portal: Portal, resource_id: int | None, revision: int | None, viewer: Viewer) -> Resource:
+def _save_places(tx: Tx, resource: Resource, data: ResourceData, held: _Held, now: datetime) -> None:
+    if data.parts != held.composition.of(resource.id):
+        facilities.replace_parts(tx, resource.portal_id, resource.id, data.parts)
+    facilities.set_units(tx, resource.portal_id, resource.id, _units(data), now)
+
+
+def _save_times(tx: Tx, resource: Resource, data: ResourceData) -> None:
+    special = {one.day: tuple(opening.Stretch(*stretch) for stretch in one.stretches) for one in data.special}
+    facilities.replace_hours(tx, resource.portal_id, resource.id, data.hours)
+    facilities.replace_special_hours(tx, resource.portal_id, resource.id, special)
+    facilities.save_bare_service(
+        tx,
+        resource.portal_id,
+        resource.id,
+        name=resource.name,
+        min_minutes=data.min_minutes,
+        max_minutes=data.max_minutes,
+        horizon_days=data.horizon_days,
+        policy_id=data.policy_id,
+        tariff_id=data.tariff_id,
+    )
+    facilities.remember_longest(tx, resource.portal_id)
+
+
+def _units(data: ResourceData) -> int:
+    return 0 if data.parts else data.units
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Resources that are locked until the transaction ends, and how the portal's are put together."""
+
+    rows: dict[int, Resource]
+    composition: Composition
+
+
+def _hold(tx: Tx, portal: Portal, resource_id: int | None, parts: Collection[int] = ()) -> _Held:
+    """Locks the resource and all that it is made of and is going to be, so that no booking sees it half changed.
+
+    Raises Stale when something in there was put together anew just before: what is needed can no longer be locked in
+    the order that everyone keeps.
+    """
+    own = set() if resource_id is None else {resource_id}
+    roots = own | facilities.known_resources(tx, portal.id, parts)
+    rows = occupancy.lock(tx, portal.id, roots | facilities.composition(tx, portal.id).below(*roots))
+    composition = facilities.composition(tx, portal.id)
+    if not composition.below(*roots) <= set(rows):
+        raise Stale(rows[resource_id].revision if resource_id is not None else 0)
+    return _Held(rows, composition)
+
+
+def _loaded(held: _Held, portal: Portal, resource_id: int | None, revision: int | None, viewer: Viewer) -> Resource:
     if resource_id is None:
         if not viewer.is_admin:
             raise NotAllowed("manage")
         return Resource(portal_id=portal.id)
-    resource = occupancy.lock(tx, portal.id, [resource_id])[resource_id]
+    resource = held.rows[resource_id]
     if not viewer.may("busy", resource):
         raise NotFound("resource")
     if not viewer.may("manage", resource):
@@ -111,6 +241,33 @@ def _loaded(tx: Tx, portal: Portal, resource_id: int | None, revision: int | Non
         raise Stale(resource.revision)
     resource.revision += 1
     return resource
+
+
+def _check_places(tx: Tx, resource: Resource, data: ResourceData, held: _Held, viewer: Viewer, now: datetime) -> None:
+    """Raises InvalidInput at `parts` or `units`."""
+    if code := _wrong_parts(resource, data, held, viewer):
+        raise InvalidInput({"parts": code})
+    if resource.id is not None and (field := _in_use(tx, resource, data, held, now)):
+        raise InvalidInput({field: "in_use"})
+
+
+def _wrong_parts(resource: Resource, data: ResourceData, held: _Held, viewer: Viewer) -> str | None:
+    if not all(part in held.rows and viewer.may("manage", held.rows[part]) for part in data.parts):
+        return "unknown_resource"
+    if resource.id in {*data.parts, *held.composition.below(*data.parts)}:
+        return "part_of_itself"
+    return "archived_part" if any(held.rows[part].archived_at for part in data.parts) else None
+
+
+def _in_use(tx: Tx, resource: Resource, data: ResourceData, held: _Held, now: datetime) -> str | None:
+    """The field whose change would take units from bookings ahead, or add some to what was booked as a whole."""
+    portal_id, above = resource.portal_id, held.composition.above(resource.id)
+    if set(data.parts) != set(held.composition.of(resource.id)):
+        return "parts" if facilities.bookings_ahead(tx, portal_id, {resource.id} | above, now) else None
+    offered, wanted = facilities.units(tx, portal_id, [resource.id]).get(resource.id, 0), _units(data)
+    if wanted < offered and facilities.bookings_ahead_on_units(tx, portal_id, resource.id, wanted, now):
+        return "units"
+    return "units" if wanted > offered and facilities.bookings_ahead(tx, portal_id, above, now) else None
 
 
 def archive_resource(
@@ -123,8 +280,17 @@ def archive_resource(
     archived: bool = True,
     revision: int | None = None,
 ) -> Resource:
-    """The resource, no longer offered (or offered again); bookings that stand on it stay."""
-    resource = _loaded(tx, portal, resource_id, revision, viewer)
+    """The resource, no longer offered (or offered again); bookings that stand on it stay.
+
+    A part of something that is offered cannot be archived, nor can a whole be offered while a part of it is not:
+    InvalidInput at `parts`.
+    """
+    held = _hold(tx, portal, resource_id)
+    resource = _loaded(held, portal, resource_id, revision, viewer)
+    if archived and facilities.offered_above(tx, portal.id, resource_id):
+        raise InvalidInput({"parts": "part_of_offered"})
+    if not archived and any(held.rows[part].archived_at for part in held.composition.of(resource_id)):
+        raise InvalidInput({"parts": "archived_part"})
     resource.archived_at = now if archived else None
     tx.flush()
     refs.touch_resource(tx, portal, resource.id, now)

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
+from b24app.ledger import history
+from b24app.ledger.access import Actor
 from b24app.ledger.models import Booking
 from b24app.ledger.occupancy import as_interval
+from b24app.ledger.session import Tx
 
 
-def snapshot(booking: Booking, resource_ids: Collection[int]) -> dict[str, Any]:
+def snapshot(booking: Booking, resource_ids: Collection[int] = ()) -> dict[str, Any]:
     """What history keeps of a booking: times as ISO 8601 in UTC, ids only."""
     interval = as_interval(booking.during)
     return {
         "start": interval.start.isoformat(),
         "end": interval.end.isoformat(),
         "stage": str(booking.stage),
+        "competes": booking.competes,
+        "payment": str(booking.payment),
         "resources": sorted(resource_ids),
         "client": booking.client_id,
         "deal": booking.deal_id,
         "responsible": booking.responsible_id,
+        "party": booking.party,
+        "wish": booking.wish,
+        "held_until": booking.held_until.isoformat() if booking.held_until else None,
+        "checked_in": booking.checked_in_at.isoformat() if booking.checked_in_at else None,
+        "pinned": booking.pinned,
     }
 
 
@@ -27,3 +39,22 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str,
     """Only what differs, as it was and as it is."""
     changed = [key for key in after if before.get(key) != after[key]]
     return {key: before.get(key) for key in changed}, {key: after[key] for key in changed}
+
+
+def tell(
+    tx: Tx,
+    booking: Booking,
+    action: str,
+    before: dict[str, Any],
+    *,
+    actor: Actor,
+    now: datetime,
+    resource_ids: Collection[int] = (),
+    more: dict[str, Any] | None = None,
+    batch: uuid.UUID | None = None,
+) -> None:
+    """One change in the history, as a new revision: what differs from the snapshot `before`, and `more` about it."""
+    booking.revision += 1
+    booking.updated_at = now
+    was, became = difference(before, snapshot(booking, resource_ids))
+    history.record(tx, booking, action, actor=actor, now=now, before=was, after=became | (more or {}), batch=batch)

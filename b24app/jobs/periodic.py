@@ -6,8 +6,10 @@ import logging
 
 import procrastinate
 
+from b24app.booking.attendance import settle_due
+from b24app.errors import AppError
 from b24app.jobs.app import Tools, app, tools_of
-from b24app.ledger import outbox, queue, refs, tenancy
+from b24app.ledger import due, outbox, queue, refs, tenancy
 from b24app.ledger.session import DatabaseError, transaction
 
 log = logging.getLogger(__name__)
@@ -15,17 +17,20 @@ log = logging.getLogger(__name__)
 EVERY_TEN_SECONDS = "* * * * * */10"
 HOURLY = "17 * * * *"
 KEEP_FAILED_HOURS = 24 * 7
+SETTLED_AT_ONCE = 200  # bookings of one round: drains wait meanwhile
 
 
 @app.periodic(cron=EVERY_TEN_SECONDS)
 @app.task(name="jobs.look_after", queueing_lock="jobs.look_after", pass_context=True)
 def look_after(context: procrastinate.JobContext, timestamp: int) -> None:
-    """Puts back what dead workers have left, wakes drains whose time has come, erases tenants whose time is over."""
+    """Puts back what dead workers have left, wakes drains whose time has come, erases tenants whose time is over, and
+    writes down what the clock has decided about bookings."""
     tools = tools_of(context)
     rescue(tools)
     revive(tools)
     wake_portals(tools)
     erase_tenants(tools)
+    settle_bookings(tools)
 
 
 def rescue(tools: Tools) -> None:
@@ -67,6 +72,22 @@ def erase_tenants(tools: Tools) -> None:
             continue
         if erased:
             log.warning("erased portal %s", portal_id)
+
+
+def settle_bookings(tools: Tools) -> None:
+    """Bookings whose term has passed or whose time is over, one transaction each. What fails is done in a later round:
+    somebody was changing it just then."""
+    now = tools.clock()
+    with transaction(tools.engine) as tx:
+        over = due.due_bookings(tx, now, SETTLED_AT_ONCE)
+    for portal_id, booking_id in over:
+        try:
+            with transaction(tools.engine) as tx:
+                tenant = tenancy.tenant(tx, portal_id)
+                if tenant is not None:
+                    settle_due(tx, tenant.portal, booking_id, now)
+        except (AppError, DatabaseError) as error:
+            log.warning("booking %s is not settled yet: %s", booking_id, type(error).__name__)
 
 
 @app.periodic(cron=HOURLY)

@@ -48,6 +48,12 @@ class Viewer:
     def actor(self) -> Actor:
         return Actor("user", self.user_id)
 
+    @property
+    def department_id(self) -> int | None:
+        """The department against whose quota his bookings count: the first of his own."""
+        own = (code[1:] for code in self.codes if code.startswith("D") and code[1:].isdecimal())
+        return min(map(int, own), default=None)
+
     def may(self, right: str, resource: Resourceful) -> bool:
         """Whether he has `right`, or a stronger one, on this resource."""
         return self.strength(resource) >= RIGHTS.index(right)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from psycopg.types.json import Jsonb
 from sqlalchemy.orm import Session
 
 from b24app.ledger.access import Actor
-from b24app.ledger.models import Booking, History
+from b24app.ledger.models import Booking
+from b24app.ledger.session import run
+
+_RECORD = """
+INSERT INTO history (portal_id, booking_id, number, at, actor, action, before, after, batch)
+VALUES (%(portal)s, %(booking)s, %(number)s, %(now)s, %(actor)s, %(action)s, %(before)s, %(after)s, %(batch)s)
+"""
 
 
 def record(
@@ -21,17 +28,19 @@ def record(
     now: datetime,
     before: dict[str, Any],
     after: dict[str, Any],
+    batch: uuid.UUID | None = None,
 ) -> None:
-    """Adds one change, numbered by the booking's revision."""
-    tx.execute(
-        insert(History).values(
-            portal_id=booking.portal_id,
-            booking_id=booking.id,
-            number=booking.revision,
-            at=now,
-            actor=str(actor),
-            action=action,
-            before=before,
-            after=after,
-        )
+    """Adds one change, numbered by the booking's revision; changes of one click in several bookings share a `batch`."""
+    run(
+        tx,
+        _RECORD,
+        portal=booking.portal_id,
+        booking=booking.id,
+        number=booking.revision,
+        now=now,
+        actor=str(actor),
+        action=action,
+        before=Jsonb(before),
+        after=Jsonb(after),
+        batch=batch,
     )

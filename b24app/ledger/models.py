@@ -7,7 +7,8 @@ names, phones and e-mails of clients stand in `client` alone, so that erasing a 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from psycopg.types.range import Range
@@ -15,11 +16,13 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    Numeric,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -41,6 +44,8 @@ class Base(DeclarativeBase):
         str: Text,
         int: BigInteger,
         datetime: DateTime(timezone=True),
+        date: Date,
+        Decimal: Numeric(18, 3),
         dict[str, Any]: JSONB,
         uuid.UUID: UUID,
     }
@@ -56,6 +61,14 @@ def _portal() -> Mapped[int]:
 
 def _json() -> Mapped[dict[str, Any]]:
     return mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+
+
+def _minutes() -> Mapped[int]:
+    return mapped_column(Integer, server_default="0")
+
+
+def _flag() -> Mapped[bool]:
+    return mapped_column(Boolean, server_default=text("false"))
 
 
 def _bounded(column: str) -> CheckConstraint:
@@ -83,7 +96,8 @@ class Portal(Base):
 
     `crm` and `calendar` remember what the installer laid down there (`sync.install` writes and reads them).
     `longest_minutes` bounds every allocation of the portal and only grows: so far back may one that is shown now
-    have begun, and no further do the board's queries look.
+    have begun, and no further do the board's queries look. `changes` grows with everything that a board shows: an
+    open board asks for it every few seconds.
     """
 
     __tablename__ = "portal"
@@ -101,6 +115,8 @@ class Portal(Base):
     calendar: Mapped[dict[str, Any]] = _json()
     next_number: Mapped[int] = mapped_column(server_default="1000")
     longest_minutes: Mapped[int] = mapped_column(Integer, server_default="60")
+    currency: Mapped[str] = mapped_column(server_default="RUB")
+    changes: Mapped[int] = mapped_column(server_default="0")
     erase_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -173,13 +189,20 @@ class PortalUser(Base):
 
 
 class Resource(Base):
-    """What can be taken: room, person, equipment. `calendar_mode` none keeps its bookings out of calendars."""
+    """What can be taken: room, person, equipment. `calendar_mode` none keeps its bookings out of calendars.
+
+    A composite (`is_composite`) owns no unit and takes those of its parts. Buffers are minutes; `holidays` is the
+    country whose public holidays close it, or empty.
+    """
 
     __tablename__ = "resource"
     __table_args__ = (
         Index("resource_of_portal", "portal_id", "sort", "id"),
         CheckConstraint("calendar_mode IN ('default', 'none')", name="resource_calendar_mode"),
         CheckConstraint("capacity BETWEEN 1 AND 100000", name="resource_capacity"),
+        CheckConstraint(
+            "buffer_before BETWEEN 0 AND 1440 AND buffer_after BETWEEN 0 AND 1440", name="resource_buffers"
+        ),
     )
 
     id: Mapped[int] = _id()
@@ -191,6 +214,10 @@ class Resource(Base):
     capacity: Mapped[int] = mapped_column(Integer, server_default="1")
     time_zone: Mapped[str]
     step_minutes: Mapped[int] = mapped_column(SmallInteger, server_default="30")
+    buffer_before: Mapped[int] = _minutes()
+    buffer_after: Mapped[int] = _minutes()
+    holidays: Mapped[str] = mapped_column(server_default="")
+    is_composite: Mapped[bool] = _flag()
     portal_user_id: Mapped[int | None]
     calendar_mode: Mapped[str] = mapped_column(server_default="default")
     sort: Mapped[int] = mapped_column(Integer, server_default="0")
@@ -219,8 +246,57 @@ class OpeningHours(Base):
     closes: Mapped[int] = mapped_column(SmallInteger)
 
 
+class SpecialHours(Base):
+    """What replaces the week on one date: one row per open stretch, or a single row without times: closed that day."""
+
+    __tablename__ = "special_hours"
+    __table_args__ = (
+        Index("special_hours_of_resource", "portal_id", "resource_id", "day"),
+        CheckConstraint("(opens IS NULL) = (closes IS NULL)", name="special_hours_both"),
+        CheckConstraint(
+            "opens BETWEEN 0 AND 1439 AND closes > opens AND closes <= opens + 1440", name="special_hours_minutes"
+        ),
+    )
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
+    day: Mapped[date]
+    opens: Mapped[int | None] = mapped_column(SmallInteger)
+    closes: Mapped[int | None] = mapped_column(SmallInteger)
+
+
+class Closure(Base):
+    """Time that a resource, or without one the whole company, is not offered. Bookings that stand there stay."""
+
+    __tablename__ = "closure"
+    __table_args__ = (Index("closure_ends", "portal_id", text("upper(during)")), _bounded("during"))
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    resource_id: Mapped[int | None] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
+    during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
+    reason: Mapped[str] = mapped_column(server_default="")
+
+
+class Part(Base):
+    """A resource that a composite is made of."""
+
+    __tablename__ = "part"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "composite_id", "part_id", name="part_once"),
+        Index("part_of", "portal_id", "part_id"),
+        CheckConstraint("composite_id <> part_id", name="part_of_another"),
+    )
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    composite_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
+    part_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
+
+
 class Unit(Base):
-    """One of a resource's equal places; the row that is occupied."""
+    """One of a resource's equal places; the row that is occupied. A retired one is kept for its past bookings."""
 
     __tablename__ = "unit"
     __table_args__ = (UniqueConstraint("portal_id", "resource_id", "number", name="unit_number"),)
@@ -229,14 +305,57 @@ class Unit(Base):
     portal_id: Mapped[int] = _portal()
     resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    retired_at: Mapped[datetime | None]
+
+
+class Policy(Base):
+    """Rules under a name: `rules` is what `scheduling.policy.Policy` says beside the service's own durations."""
+
+    __tablename__ = "policy"
+    __table_args__ = (
+        Index("policy_default", "portal_id", unique=True, postgresql_where=text("is_default")),
+        Index("policy_of_portal", "portal_id", "id"),
+    )
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    name: Mapped[str]
+    rules: Mapped[dict[str, Any]] = _json()
+    is_default: Mapped[bool] = _flag()
+    revision: Mapped[int] = mapped_column(Integer, server_default="1")
+
+
+class Tariff(Base):
+    """Prices under a name: `body` is a `scheduling.pricing.Tariff`."""
+
+    __tablename__ = "tariff"
+    __table_args__ = (Index("tariff_of_portal", "portal_id", "id"),)
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    name: Mapped[str]
+    body: Mapped[dict[str, Any]] = _json()
+    revision: Mapped[int] = mapped_column(Integer, server_default="1")
 
 
 class Service(Base):
-    """What somebody books. Booking a bare resource is a service with one requirement."""
+    """What somebody books. `resource_id`: the service that is nothing but booking this one resource.
+
+    `step_minutes` NULL: the resource's own. `preference`: which of several that would do is taken.
+    """
 
     __tablename__ = "service"
     __table_args__ = (
         Index("service_of_portal", "portal_id", "id"),
+        Index(
+            "service_of_resource",
+            "portal_id",
+            "resource_id",
+            unique=True,
+            postgresql_where=text("resource_id IS NOT NULL"),
+        ),
+        CheckConstraint("preference IN ('order', 'least_used', 'nearest')", name="service_preference"),
+        CheckConstraint("buffer_before BETWEEN 0 AND 1440 AND buffer_after BETWEEN 0 AND 1440", name="service_buffers"),
         CheckConstraint("min_minutes > 0 AND max_minutes >= min_minutes", name="service_minutes"),
     )
 
@@ -246,23 +365,45 @@ class Service(Base):
     min_minutes: Mapped[int] = mapped_column(Integer, server_default="30")
     max_minutes: Mapped[int] = mapped_column(Integer, server_default="1440")
     horizon_days: Mapped[int] = mapped_column(Integer, server_default="365")
+    resource_id: Mapped[int | None] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
+    step_minutes: Mapped[int | None] = mapped_column(SmallInteger)
+    buffer_before: Mapped[int] = _minutes()
+    buffer_after: Mapped[int] = _minutes()
+    policy_id: Mapped[int | None] = mapped_column(ForeignKey("policy.id"))
+    tariff_id: Mapped[int | None] = mapped_column(ForeignKey("tariff.id"))
+    preference: Mapped[str] = mapped_column(server_default="order")
+    sort: Mapped[int] = mapped_column(Integer, server_default="0")
+    revision: Mapped[int] = mapped_column(Integer, server_default="1")
     archived_at: Mapped[datetime | None]
 
 
 class Requirement(Base):
-    """What a service needs: this resource, so many units of it."""
+    """One thing that a service needs, so many of it: any resource of a kind, or one of its `RequirementOption`s."""
 
     __tablename__ = "requirement"
-    __table_args__ = (
-        UniqueConstraint("portal_id", "service_id", "resource_id", name="requirement_once"),
-        Index("requirement_of_resource", "portal_id", "resource_id"),
-    )
+    __table_args__ = (UniqueConstraint("portal_id", "service_id", "position", name="requirement_position"),)
 
     id: Mapped[int] = _id()
     portal_id: Mapped[int] = _portal()
     service_id: Mapped[int] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"))
-    resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    kind: Mapped[str | None]
     quantity: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+
+
+class RequirementOption(Base):
+    """A resource that is able to serve a requirement; the first in order is asked first."""
+
+    __tablename__ = "requirement_option"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "requirement_id", "resource_id", name="requirement_option_once"),
+        Index("requirement_option_of_resource", "portal_id", "resource_id"),
+    )
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    requirement_id: Mapped[int] = mapped_column(ForeignKey("requirement.id", ondelete="CASCADE"))
+    resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
 
 
 class Client(Base):
@@ -282,12 +423,32 @@ class Client(Base):
     name: Mapped[str]
     phone: Mapped[str] = mapped_column(server_default="")
     email: Mapped[str] = mapped_column(server_default="")
+    price_group: Mapped[str] = mapped_column(server_default="")
+
+
+class Series(Base):
+    """What repeats: `recurrence` is a `scheduling.recurrence.Recurrence`, from `first_day` on, at a local time."""
+
+    __tablename__ = "series"
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    recurrence: Mapped[dict[str, Any]] = _json()
+    first_day: Mapped[date]
+    start_minutes: Mapped[int] = mapped_column(SmallInteger)
+    minutes: Mapped[int] = mapped_column(Integer)
+    time_zone: Mapped[str]
+    created_by: Mapped[str]
+    created_at: Mapped[datetime]
 
 
 class Booking(Base):
     """A claim on a service for an interval. `revision` grows with every change.
 
-    `request_key` is the form's own: sent twice, it makes one booking.
+    `request_key` is the form's own: sent twice, it makes one booking. A prebooked one that `competes` holds no
+    time; when `held_until` passes, any prebooked one is over, whether or not somebody has written that down yet.
+    `policy` and `terms` (tariff, client group, extras) are frozen; `wish` names what was picked by hand. `pay_by` is
+    the payment term of a confirmed one, `department_id` that of whoever made it, `reason` why it was dropped.
     """
 
     __tablename__ = "booking"
@@ -309,6 +470,15 @@ class Booking(Base):
         CheckConstraint(
             "payment IN ('none', 'due', 'partly', 'paid', 'refund_due', 'refunded')", name="booking_payment"
         ),
+        CheckConstraint("NOT competes OR stage = 'prebooked'", name="booking_competes"),
+        Index("booking_competing", "portal_id", text("lower(during)"), postgresql_where=text("competes")),
+        Index("booking_waiting", "held_until", postgresql_where=text("stage = 'prebooked'")),
+        Index(
+            "booking_unfinished",
+            text("upper(during)"),
+            postgresql_where=text("stage = 'confirmed' AND asked_at IS NULL"),
+        ),
+        Index("booking_of_series", "portal_id", "series_id", postgresql_where=text("series_id IS NOT NULL")),
         _bounded("during"),
     )
 
@@ -327,6 +497,20 @@ class Booking(Base):
     responsible_id: Mapped[int | None]
     source: Mapped[str]
     policy: Mapped[dict[str, Any]] = _json()
+    terms: Mapped[dict[str, Any]] = _json()
+    wish: Mapped[dict[str, Any]] = _json()
+    party: Mapped[int] = mapped_column(Integer, server_default="1")
+    competes: Mapped[bool] = _flag()
+    needs_approval: Mapped[bool] = _flag()
+    pinned: Mapped[bool] = _flag()
+    checked_in_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
+    pay_by: Mapped[datetime | None]
+    moves: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    reason: Mapped[str] = mapped_column(server_default="")
+    department_id: Mapped[int | None]
+    series_id: Mapped[int | None] = mapped_column(ForeignKey("series.id"))
+    series_day: Mapped[date | None]
     request_key: Mapped[str | None]
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
     created_by: Mapped[str]
@@ -355,8 +539,70 @@ class Allocation(Base):
     portal_id: Mapped[int] = _portal()
     booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id"))
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
     released_at: Mapped[datetime | None]
+
+
+class Claim(Base):
+    """A resource that a competing request would like to have; it occupies nothing."""
+
+    __tablename__ = "claim"
+    __table_args__ = (UniqueConstraint("portal_id", "booking_id", "resource_id", name="claim_once"),)
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
+    resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id"))
+
+
+class QuoteLine(Base):
+    """One line of a booking's price, in the portal's currency. Never edited: what no longer holds is superseded."""
+
+    __tablename__ = "quote_line"
+    __table_args__ = (
+        Index("quote_line_of_booking", "portal_id", "booking_id", postgresql_where=text("superseded_at IS NULL")),
+    )
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    name: Mapped[str] = mapped_column(server_default="")
+    params: Mapped[dict[str, Any]] = _json()
+    quantity: Mapped[Decimal] = mapped_column(server_default="1")
+    unit_price: Mapped[Decimal]
+    amount: Mapped[Decimal]
+    added_at: Mapped[datetime]
+    superseded_at: Mapped[datetime | None]
+
+
+class MoneyRecord(Base):
+    """Money taken from or given back to a client, in the portal's currency. Never edited; voided with a reason."""
+
+    __tablename__ = "money_record"
+    __table_args__ = (
+        CheckConstraint("kind IN ('payment', 'refund')", name="money_record_kind"),
+        CheckConstraint("amount > 0", name="money_record_amount"),
+        CheckConstraint("method IN ('cash', 'terminal', 'transfer', 'other')", name="money_record_method"),
+        Index("money_record_of_booking", "portal_id", "booking_id"),
+        UniqueConstraint("portal_id", "request_key", name="money_record_once"),
+    )
+
+    id: Mapped[int] = _id()
+    portal_id: Mapped[int] = _portal()
+    booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    amount: Mapped[Decimal]
+    method: Mapped[str]
+    on_day: Mapped[date]
+    note: Mapped[str] = mapped_column(server_default="")
+    request_key: Mapped[str | None]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+    voided_by: Mapped[str | None]
+    voided_at: Mapped[datetime | None]
+    void_reason: Mapped[str] = mapped_column(server_default="")
 
 
 class ExternalRef(Base):
@@ -414,7 +660,10 @@ class ExternalRef(Base):
 
 
 class History(Base):
-    """One change of one booking: who, what, before and after. Ids only, never a name."""
+    """One change of one booking: who, what, before and after. Ids only, never a name.
+
+    Changes made by one click in several bookings share a `batch`.
+    """
 
     __tablename__ = "history"
     __table_args__ = (UniqueConstraint("portal_id", "booking_id", "number", name="history_number"),)
@@ -428,6 +677,7 @@ class History(Base):
     action: Mapped[str]
     before: Mapped[dict[str, Any]] = _json()
     after: Mapped[dict[str, Any]] = _json()
+    batch: Mapped[uuid.UUID | None]
 
 
 class Grant(Base):

@@ -17,7 +17,17 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from b24app.ledger import queries, refs
-from b24app.ledger.models import Allocation, Booking, Client, ExternalRef, Installation, Portal, Resource, Service, Unit
+from b24app.ledger.models import (
+    Allocation,
+    Booking,
+    Claim,
+    Client,
+    ExternalRef,
+    Installation,
+    Portal,
+    Resource,
+    Service,
+)
 from b24app.scheduling.hours import OpeningHours
 
 DRAIN_LOCK = 8_024_002  # any constant: the first half of the advisory lock, the portal's id is the second
@@ -166,6 +176,7 @@ class Subjects:
     """What refs are pictures of, by id, and the ids of the items that the portal has of them."""
 
     bookings: dict[uuid.UUID, queries.BookingRow]
+    sums: dict[uuid.UUID, queries.Sums]
     resources: dict[int, Resource]
     hours: dict[int, tuple[OpeningHours, ...]]
     booking_items: dict[uuid.UUID, int]
@@ -190,6 +201,7 @@ def subjects(tx: Session, portal_id: int, refs: Collection[ExternalRef]) -> Subj
     shown_on = {resource.id for row in held.values() for resource in row}
     return Subjects(
         bookings={row[0].id: queries.BookingRow(row[0], row[1], row[2], held.get(row[0].id, ())) for row in rows},
+        sums=queries.sums_of(tx, portal_id, booking_ids),
         resources={resource.id: resource for resource in resources},
         hours=queries.hours(tx, portal_id, wanted),
         booking_items=_items(tx, portal_id, ExternalRef.booking_id, booking_ids),
@@ -311,13 +323,13 @@ def _redraw_links(tx: Session, item: ExternalRef, now: datetime) -> None:
 def _showing_links(portal_id: int, items: Collection[ExternalRef]) -> ColumnElement[bool]:
     """Which pictures are there and show a link to one of these items: events to bookings', bookings to resources'."""
     bookings = [item.booking_id for item in items if item.booking_id is not None]
-    holding = (
-        select(Allocation.booking_id)
-        .join(Unit, Unit.id == Allocation.unit_id)
-        .where(Allocation.portal_id == portal_id, Unit.resource_id.in_([item.resource_id for item in items]))
+    resources = [item.resource_id for item in items]
+    holding = select(Allocation.booking_id).where(
+        Allocation.portal_id == portal_id, Allocation.resource_id.in_(resources)
     )
+    asking = select(Claim.booking_id).where(Claim.portal_id == portal_id, Claim.resource_id.in_(resources))
     events = and_(ExternalRef.kind == "event", ExternalRef.booking_id.in_(bookings))
-    of_resources = and_(ExternalRef.kind == "item", ExternalRef.booking_id.in_(holding))
+    of_resources = and_(ExternalRef.kind == "item", ExternalRef.booking_id.in_(holding.union(asking)))
     return and_(
         ExternalRef.portal_id == portal_id, ExternalRef.remote_id.is_not(None), events if bookings else of_resources
     )

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from b24app.ledger import queue
-from b24app.ledger.models import Allocation, Booking, ExternalRef, Portal, Resource, Unit
+from b24app.ledger import queue, writes
+from b24app.ledger.models import Allocation, Booking, ExternalRef, Portal, Resource
+from b24app.ledger.session import run
 
 DRAIN = "sync.drain"
 READY = {"due_at": None, "attempts": 0, "parked_reason": None}  # may be tried now, as if for the first time
 
 
-def event_targets(portal: Portal, resources: Iterable[Resource]) -> list[str]:
+class Shown(Protocol):
+    """What decides in which calendar a resource's bookings stand."""
+
+    @property
+    def calendar_mode(self) -> str: ...
+    @property
+    def portal_user_id(self) -> int | None: ...
+
+
+def event_targets(portal: Portal, resources: Iterable[Shown]) -> list[str]:
     """Where a booking of these resources gets a calendar event: a person's own calendar, the company's section."""
     targets = []
     for resource in resources:
@@ -31,39 +41,59 @@ def event_targets(portal: Portal, resources: Iterable[Resource]) -> list[str]:
     return sorted(set(targets))
 
 
-def touch_booking(
-    tx: Session, portal: Portal, booking_id: uuid.UUID, resources: Iterable[Resource], now: datetime, *,
-    bulk: bool = False,
-) -> None:  # fmt: skip
-    """Marks every picture of the booking as behind and makes the refs that it lacks, then wakes the drain.
+def mark_behind(
+    tx: Session, portal_id: int, booking_ids: Collection[uuid.UUID], now: datetime, *, bulk: bool = False
+) -> None:
+    """Every picture of these bookings is behind; `announce` wakes the drain once everything else is written.
 
     A ref whose target is no longer wanted (the booking moved to another resource) is marked as well: the drain
     sees that the target has gone and deletes that event.
     """
-    of_booking = (ExternalRef.portal_id == portal.id, ExternalRef.booking_id == booking_id)
-    lock(tx, *of_booking)
-    tx.execute(update(ExternalRef).where(*of_booking).values(_behind(now, bulk)))
-    draw_booking(tx, portal, booking_id, resources, now, bulk=bulk)
+    of_bookings = (ExternalRef.portal_id == portal_id, ExternalRef.booking_id.in_(booking_ids))
+    lock(tx, *of_bookings)
+    tx.execute(
+        update(ExternalRef).where(*of_bookings).values(_behind(now, bulk)).execution_options(synchronize_session=False)
+    )
+
+
+_DRAW = """
+INSERT INTO external_ref (portal_id, booking_id, kind, target, dirty_since, bulk)
+SELECT %(portal)s, %(booking)s, w.kind, w.target, %(now)s, %(bulk)s
+FROM unnest(%(kinds)s::text[], %(targets)s::text[]) AS w (kind, target)
+ON CONFLICT DO NOTHING
+"""
 
 
 def draw_booking(
-    tx: Session, portal: Portal, booking_id: uuid.UUID, resources: Iterable[Resource], now: datetime, *,
-    bulk: bool = False,
-) -> None:  # fmt: skip
-    """Makes the refs that the booking lacks, to be drawn, and wakes the drain."""
-    wanted = [("event", target) for target in event_targets(portal, resources)]
+    tx: Session, portal: Portal, booking: Booking, resources: Iterable[Shown], now: datetime, *, bulk: bool = False
+) -> None:
+    """Makes the refs that the booking lacks, to be drawn. What competes for a time stands in no calendar."""
+    wanted = [] if booking.competes else [("event", target) for target in event_targets(portal, resources)]
     if portal.level == "B":
         wanted.append(("item", ""))
-    common = {"portal_id": portal.id, "booking_id": booking_id, "dirty_since": now, "bulk": bulk}
     if wanted:
-        rows = [{**common, "kind": kind, "target": target} for kind, target in wanted]
-        tx.execute(insert(ExternalRef).values(rows).on_conflict_do_nothing())
-    wake(tx, portal.id)
+        run(
+            tx,
+            _DRAW,
+            portal=portal.id,
+            booking=booking.id,
+            now=now,
+            bulk=bulk,
+            kinds=[kind for kind, _ in wanted],
+            targets=[target for _, target in wanted],
+        )
+
+
+def announce(tx: Session, portal_id: int) -> None:
+    """Boards are out of date, and the drain has something to do: the last thing that a use case says."""
+    writes.board_changed(tx, portal_id)
+    wake(tx, portal_id)
 
 
 def touch_resource(tx: Session, portal: Portal, resource_id: int, now: datetime) -> None:
-    """The same for the item of a resource."""
+    """The picture of a resource is behind or missing, boards are out of date, and the drain is woken."""
     if portal.level != "B":
+        writes.board_changed(tx, portal.id)
         return
     tx.execute(
         insert(ExternalRef)
@@ -75,7 +105,7 @@ def touch_resource(tx: Session, portal: Portal, resource_id: int, now: datetime)
         .where(ExternalRef.portal_id == portal.id, ExternalRef.resource_id == resource_id)
         .values(_behind(now, bulk=False))
     )
-    wake(tx, portal.id)
+    announce(tx, portal.id)
 
 
 def ensure_refs(tx: Session, portal: Portal, now: datetime) -> None:
@@ -102,8 +132,7 @@ def _events_to_come(portal: Portal, now: datetime) -> Select[Any, Any, Any, Any,
     return (
         select(Allocation.portal_id, Allocation.booking_id, literal("event"), target, literal(now), literal(True))
         .distinct()
-        .join(Unit, Unit.id == Allocation.unit_id)
-        .join(Resource, Resource.id == Unit.resource_id)
+        .join(Resource, Resource.id == Allocation.resource_id)
         .where(
             Allocation.portal_id == portal.id,
             Allocation.released_at.is_(None),
@@ -159,6 +188,19 @@ def forget_items(tx: Session, portal_id: int, kind: str, intent: Mapping[str, An
 def lock(tx: Session, *where: ColumnElement[bool]) -> None:
     """Locks these refs in the order of their ids. Whoever changes several does it first: no two wait for each other."""
     tx.execute(select(ExternalRef.id).where(*where).order_by(ExternalRef.id).with_for_update(key_share=True))
+
+
+def hold_bookings(tx: Session, portal_id: int, booking_ids: Collection[uuid.UUID]) -> None:
+    """Locks the refs of these bookings: whoever changes one after the other has the portal's row after the first."""
+    lock(tx, ExternalRef.portal_id == portal_id, ExternalRef.booking_id.in_(booking_ids))
+
+
+def hold(tx: Session, portal_id: int) -> None:
+    """Locks all refs of a portal: whoever will change many of them and the portal's row does it first.
+
+    Bookings lock in this order, refs and then the portal.
+    """
+    lock(tx, ExternalRef.portal_id == portal_id)
 
 
 def wake(tx: Session, portal_id: int) -> None:

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-__all__ = ["DatabaseError", "Engine", "Session", "Tx", "connect", "in_transaction", "sqlalchemy_url", "transaction"]
+__all__ = [
+    "DatabaseError",
+    "Engine",
+    "Session",
+    "Tx",
+    "connect",
+    "in_transaction",
+    "run",
+    "select_rows",
+    "sqlalchemy_url",
+    "transaction",
+]
 
 # Seconds and tries until a far side that was switched off is noticed: by the server, which frees the locks of a
 # worker whose machine has lost its power, and by us.
 NOTICED = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3}
-OPTIONS = {"timezone": "UTC", "lock_timeout": 15_000, "statement_timeout": 60_000}  # timeouts in ms
+# A plan made for any parameters took ten times as long as one made for these (docs/performance.md), so the driver's
+# prepared statements only spare the parsing. Timeouts in ms.
+OPTIONS = {
+    "timezone": "UTC",
+    "lock_timeout": 15_000,
+    "statement_timeout": 60_000,
+    "plan_cache_mode": "force_custom_plan",
+}
 
 # The other rooms say what they mean and need not know who makes it.
 Tx = Session
@@ -65,3 +84,18 @@ def transaction(engine: Engine) -> Iterator[Session]:
 def in_transaction() -> bool:
     """Whether this thread is inside `transaction()`; tests hold the rule "no network in there" with it."""
     return _depth.get() > 0
+
+
+def select_rows(tx: Session, sql: str, **values: Any) -> Sequence[Any]:
+    """The rows of a statement written out as text, for the paths where building it costs more than running it.
+
+    Parameters are `%(name)s`. Objects of the ORM that wait to be written are written before.
+    """
+    tx.flush()
+    return tx.connection().exec_driver_sql(sql, values).all()
+
+
+def run(tx: Session, sql: str, **values: Any) -> None:
+    """The same for a statement that returns nothing."""
+    tx.flush()
+    tx.connection().exec_driver_sql(sql, values)

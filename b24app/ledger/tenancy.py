@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, literal, or_, select, update
+from sqlalchemy import bindparam, delete, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -72,13 +72,17 @@ def portal_by_member(tx: Session, member_id: str) -> Portal | None:
     return tx.scalar(select(Portal).where(Portal.member_id == member_id))
 
 
+# Read by every request of a page: to build the statement each time cost a fifth of one that has nothing else to do.
+_TENANT = (
+    select(Portal, Installation)
+    .join(Installation, Installation.portal_id == Portal.id)
+    .where(Portal.id == bindparam("portal"), Installation.state != "deleted")
+)
+
+
 def tenant(tx: Session, portal_id: int) -> Tenant | None:
     """The portal if an installation of it is alive."""
-    row = tx.execute(
-        select(Portal, Installation)
-        .join(Installation, Installation.portal_id == Portal.id)
-        .where(Portal.id == portal_id, Installation.state != "deleted")
-    ).first()
+    row = tx.execute(_TENANT, {"portal": portal_id}).first()
     return Tenant(row[0], row[1]) if row else None
 
 

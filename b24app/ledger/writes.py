@@ -2,47 +2,166 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import literal, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
-from b24app.ledger.models import Booking, Client, OpeningHours, Portal, Requirement, Resource, Service, Unit
-from b24app.scheduling import hours as opening
+from b24app.ledger.models import (
+    Booking,
+    Client,
+    MoneyRecord,
+    QuoteLine,
+    Series,
+)
+from b24app.ledger.occupancy import as_range
+from b24app.ledger.session import run, select_rows
+from b24app.scheduling.interval import Interval
+from b24app.scheduling.pricing import QuoteLine as Line
+
+_BOOKED = (
+    "id", "service_id", "stage", "payment", "held_until", "client_id", "deal_id", "title", "notes", "responsible_id",
+    "source", "policy", "terms", "wish", "party", "competes", "needs_approval", "pay_by", "department_id", "series_id",
+    "series_day", "request_key", "created_by", "created_at", "updated_at",
+)  # fmt: skip
+# The portal's row is locked by this until the transaction ends. It is taken after resources and bookings, by everyone
+# in that order and shortly before the commit, so bookings of one portal wait for each other only there.
+_INSERT_BOOKING = f"""
+WITH numbered AS (
+    UPDATE portal SET next_number = next_number + 1, changes = changes + 1 WHERE id = %(portal_id)s
+        AND EXISTS (SELECT FROM service s WHERE s.id = %(service_id)s AND s.portal_id = %(portal_id)s)
+        AND (%(client_id)s::bigint IS NULL
+             OR EXISTS (SELECT FROM client c WHERE c.id = %(client_id)s AND c.portal_id = %(portal_id)s))
+        AND (%(series_id)s::bigint IS NULL
+             OR EXISTS (SELECT FROM series s WHERE s.id = %(series_id)s AND s.portal_id = %(portal_id)s))
+    RETURNING next_number - 1 AS number
+)
+INSERT INTO booking (portal_id, number, during, {", ".join(_BOOKED)})
+SELECT %(portal_id)s, numbered.number, tstzrange(%(start)s, %(end)s), {", ".join(f"%({name})s" for name in _BOOKED)}
+FROM numbered
+ON CONFLICT (portal_id, request_key) WHERE request_key IS NOT NULL DO NOTHING
+RETURNING number
+"""
 
 
-def insert_booking(tx: Session, portal_id: int, values: dict[str, Any]) -> Booking | None:
-    """The new booking with the portal's next number, or None when this `request_key` has made one already."""
-    statement = insert(Booking).values(portal_id=portal_id, number=_next_number(tx, portal_id), **values)
+def insert_booking(tx: Session, portal_id: int, interval: Interval, values: dict[str, Any]) -> Booking | None:
+    """The new booking with the portal's next number; None when this `request_key` has made one already, or when
+    service, client or series are another portal's."""
+    everything = {name: values.get(name) for name in _BOOKED} | {"competes": False, "needs_approval": False} | values
+    written = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in everything.items()}
+    rows = select_rows(tx, _INSERT_BOOKING, portal_id=portal_id, start=interval.start, end=interval.end, **written)
+    if not rows:
+        return None
+    made = Booking(
+        portal_id=portal_id, number=rows[0][0], during=as_range(interval), revision=1, moves=0, reason="", pinned=False,
+        checked_in_at=None, asked_at=None, **everything,
+    )  # fmt: skip
+    # It was written just now: known to the session as it is, without reading it back.
+    make_transient_to_detached(made)
+    tx.add(made)
+    return made
+
+
+QUOTAS_LOCK = 8_024_003  # any constant: the first half of the advisory lock, the portal's id is the second
+
+
+def hold_quotas(tx: Session, portal_id: int) -> None:
+    """Nobody else counts against the portal's quotas until the transaction ends: two bookings of one person on two
+    resources would otherwise not see each other. After the bookings, before the portal's row."""
+    run(tx, "SELECT pg_advisory_xact_lock(%(class)s, %(portal)s::int)", **{"class": QUOTAS_LOCK, "portal": portal_id})
+
+
+def board_changed(tx: Session, portal_id: int) -> None:
+    """Boards of this portal are out of date. Locks the portal's row: call it last, before the queue."""
+    run(tx, "UPDATE portal SET changes = changes + 1 WHERE id = %(portal)s", portal=portal_id)
+
+
+def keep_claims(tx: Session, portal_id: int, booking_id: uuid.UUID, resource_ids: Collection[int]) -> None:
+    """The resources that a competing request would like to have, as they are from now on."""
+    run(
+        tx,
+        "WITH gone AS (DELETE FROM claim WHERE portal_id = %(portal)s AND booking_id = %(booking)s"
+        " AND resource_id <> ALL(%(resources)s::bigint[]))"
+        " INSERT INTO claim (portal_id, booking_id, resource_id)"
+        " SELECT b.portal_id, b.id, r.id FROM booking b JOIN resource r ON r.portal_id = b.portal_id"
+        " WHERE b.portal_id = %(portal)s AND b.id = %(booking)s AND r.id = ANY(%(resources)s::bigint[])"
+        " ON CONFLICT DO NOTHING",
+        portal=portal_id,
+        booking=booking_id,
+        resources=sorted(resource_ids),
+    )
+
+
+_ADD_LINES = """
+INSERT INTO quote_line (portal_id, booking_id, kind, name, params, quantity, unit_price, amount, added_at)
+SELECT b.portal_id, b.id, l.kind, l.name, l.params, l.quantity, l.unit_price, l.amount, %(now)s
+FROM booking b, unnest(%(kinds)s::text[], %(names)s::text[], %(params)s::jsonb[], %(quantities)s::numeric[],
+                       %(prices)s::numeric[], %(amounts)s::numeric[])
+    WITH ORDINALITY AS l (kind, name, params, quantity, unit_price, amount, n)
+WHERE b.portal_id = %(portal)s AND b.id = %(booking)s
+ORDER BY l.n
+"""
+
+
+def add_lines(tx: Session, portal_id: int, booking_id: uuid.UUID, lines: Iterable[Line], now: datetime) -> None:
+    """Adds lines to the price of a booking, in their order."""
+    rows = [(one.kind, one.text, Jsonb(dict(one.params)), one.quantity, one.unit_price, one.amount) for one in lines]
+    kinds, names, params, quantities, prices, amounts = zip(*rows, strict=True) if rows else ((),) * 6
+    run(
+        tx, _ADD_LINES, portal=portal_id, booking=booking_id, now=now, kinds=list(kinds), names=list(names),
+        params=list(params), quantities=list(quantities), prices=list(prices), amounts=list(amounts),
+    )  # fmt: skip
+
+
+def supersede_lines(
+    tx: Session, portal_id: int, booking_id: uuid.UUID, now: datetime, kinds: Collection[str],
+    *, since: datetime | None = None,
+) -> None:  # fmt: skip
+    """The price of a booking no longer has lines of these kinds, or those of them that were added `since`."""
+    query = update(QuoteLine).where(
+        QuoteLine.portal_id == portal_id,
+        QuoteLine.booking_id == booking_id,
+        QuoteLine.superseded_at.is_(None),
+        QuoteLine.kind.in_(kinds),
+    )
+    if since is not None:
+        query = query.where(QuoteLine.added_at >= since)
+    tx.execute(query.values(superseded_at=now).execution_options(synchronize_session=False))
+
+
+def add_money(tx: Session, portal_id: int, booking_id: uuid.UUID, values: dict[str, Any]) -> int | None:
+    """The id of a new payment or refund, or None when this `request_key` has made one already, or there is no such
+    booking."""
+    typed = [literal(value, MoneyRecord.__table__.c[name].type) for name, value in values.items()]
+    of_booking = select(Booking.portal_id, Booking.id, *typed).where(
+        Booking.portal_id == portal_id, Booking.id == booking_id
+    )
     return tx.scalars(
-        statement.on_conflict_do_nothing(
-            index_elements=[Booking.portal_id, Booking.request_key], index_where=Booking.request_key.is_not(None)
-        ).returning(Booking)
+        insert(MoneyRecord)
+        .from_select(["portal_id", "booking_id", *values], of_booking)
+        .on_conflict_do_nothing(index_elements=[MoneyRecord.portal_id, MoneyRecord.request_key])
+        .returning(MoneyRecord.id)
     ).first()
 
 
-def _next_number(tx: Session, portal_id: int) -> int:
-    """The portal's next booking number.
-
-    The portal's row is locked by this until the transaction ends. It is taken after the resources and by everyone
-    in that order, and shortly before the commit, so bookings of one portal wait for each other only there.
-    """
-    following = tx.execute(
-        update(Portal)
-        .where(Portal.id == portal_id)
-        .values(next_number=Portal.next_number + 1)
-        .returning(Portal.next_number)
-    )
-    return following.scalar_one() - 1
+def add_series(tx: Session, portal_id: int, values: dict[str, Any]) -> int:
+    """The id of a new series."""
+    series = Series(portal_id=portal_id, **values)
+    tx.add(series)
+    tx.flush()
+    return series.id
 
 
 def keep_client(
-    tx: Session, portal_id: int, *, kind: str, crm_id: int | None, name: str, phone: str, email: str
+    tx: Session, portal_id: int, *, kind: str, crm_id: int | None, name: str, phone: str, email: str, price_group: str
 ) -> int:
-    """The client's id; one of the CRM is kept once per portal and brought up to date."""
-    values = {"name": name, "phone": phone, "email": email}
+    """The client's id; one of the CRM is kept once per portal and brought up to date, its group only by another one."""
+    values = {"name": name, "phone": phone, "email": email} | ({"price_group": price_group} if price_group else {})
     statement = insert(Client).values(portal_id=portal_id, kind=kind, crm_id=crm_id, **values)
     if crm_id is not None:
         statement = statement.on_conflict_do_update(
@@ -51,44 +170,3 @@ def keep_client(
             set_=values,
         )
     return tx.scalars(statement.returning(Client.id)).one()
-
-
-def replace_hours(tx: Session, portal_id: int, resource_id: int, hours: Sequence[opening.OpeningHours]) -> None:
-    """The weekly hours of a resource, as they are from now on."""
-    tx.execute(delete(OpeningHours).where(OpeningHours.portal_id == portal_id, OpeningHours.resource_id == resource_id))
-    tx.add_all(
-        OpeningHours(portal_id=portal_id, resource_id=resource_id, weekday=h.weekday, opens=h.opens, closes=h.closes)
-        for h in hours
-    )
-
-
-def save_bare_service(
-    tx: Session, resource: Resource, *, min_minutes: int, max_minutes: int, horizon_days: int
-) -> None:
-    """The service that books this resource alone, with its requirement and unit when it is new."""
-    portal_id = resource.portal_id
-    service = tx.scalar(
-        select(Service)
-        .join(Requirement, Requirement.service_id == Service.id)
-        .where(Service.portal_id == portal_id, Requirement.resource_id == resource.id)
-    )
-    is_new = service is None
-    service = service or Service(portal_id=portal_id)
-    service.name, service.min_minutes, service.max_minutes = resource.name, min_minutes, max_minutes
-    service.horizon_days = horizon_days
-    tx.add(service)
-    tx.flush()
-    if is_new:
-        tx.add(Requirement(portal_id=portal_id, service_id=service.id, resource_id=resource.id))
-        tx.add(Unit(portal_id=portal_id, resource_id=resource.id))
-    _remember_longest(tx, portal_id, max_minutes)
-    tx.flush()
-
-
-def _remember_longest(tx: Session, portal_id: int, minutes: int) -> None:
-    tx.execute(
-        update(Portal)
-        .where(Portal.id == portal_id, Portal.longest_minutes < minutes)
-        .values(longest_minutes=minutes)
-        .execution_options(synchronize_session=False)
-    )

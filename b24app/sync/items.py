@@ -75,8 +75,9 @@ class Items:
 
     def _fields(self, ref: ExternalRef) -> Fields | None:
         if ref.booking_id in self._subjects.bookings:
-            row = self._subjects.bookings[ref.booking_id]
-            return mapping.booking_item(self._place, row, self._subjects.resource_items, new=ref.remote_id is None)
+            row, sums = self._subjects.bookings[ref.booking_id], self._subjects.sums[ref.booking_id]
+            items, new = self._subjects.resource_items, ref.remote_id is None
+            return mapping.booking_item(self._place, row, items, new=new, price=sums.price)
         if ref.resource_id in self._subjects.resources:
             hours = self._subjects.hours.get(ref.resource_id, ())
             return mapping.resource_item(self._place, self._subjects.resources[ref.resource_id], hours)

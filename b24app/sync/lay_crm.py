@@ -61,6 +61,7 @@ def _keep(site: Site, key: str, laid: LaidType) -> None:
     The next one may well have the same number, and counts its items from 1.
     """
     with transaction(site.engine) as tx:
+        refs.hold(tx, site.portal_id)
         portal = tenancy.lock_tenant(tx, site.portal_id).portal
         before = LaidCrm.from_json(portal.crm)
         after, known = before.with_type(key, laid), before.type(key)

@@ -107,6 +107,7 @@ def _by_our_stage(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
 def _level_b(site: Site) -> None:
     """From now on the portal has items; what the ledger holds already is drawn as well."""
     with transaction(site.engine) as tx:
+        refs.hold(tx, site.portal_id)
         portal = tenancy.lock_tenant(tx, site.portal_id).portal
         portal.level = "B"
         tx.flush()

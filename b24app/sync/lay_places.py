@@ -128,6 +128,7 @@ def lay_calendar(site: Site) -> dict[str, Any]:
     rows = _sections(site)
     writable = {whole(row.get("ID")): str(row.get("NAME") or "") for row in rows if _may_write(row)}
     with transaction(site.engine) as tx:
+        refs.hold(tx, site.portal_id)
         portal = tenancy.lock_tenant(tx, site.portal_id).portal
         known = whole(portal.calendar.get("section"))
         section = known if known in writable else next(iter(writable), None)

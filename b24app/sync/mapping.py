@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -27,17 +28,19 @@ from b24app.sync.laid import LaidCrm, LaidType
 SHOWN_IN_CALENDAR = frozenset({Stage.PREBOOKED, Stage.CONFIRMED, Stage.COMPLETED, Stage.NO_SHOW})
 COMPANY = "company"
 DEAL = 2
+FREE = Decimal(0)
 A_MONDAY = date(2024, 1, 1)
 Fields = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the pictures of one portal go, and in which language they speak. `origin`: https://portal."""
+    """Where the pictures of one portal go, in which language and currency they speak. `origin`: https://portal."""
 
     language: str
     origin: str
     crm: LaidCrm | None = None
+    currency: str = "RUB"
 
 
 # Items
@@ -58,7 +61,9 @@ def stage_key(booking: Booking) -> str:
     return "paid" if (booking.stage, booking.payment) == (Stage.CONFIRMED, Payment.PAID) else booking.stage
 
 
-def booking_item(place: Place, row: BookingRow, resource_items: Mapping[int, int], *, new: bool) -> Fields:
+def booking_item(
+    place: Place, row: BookingRow, resource_items: Mapping[int, int], *, new: bool, price: Decimal = FREE
+) -> Fields:
     """The fields of a booking's item. Title and responsible are the portal's once it is there (`new` is False)."""
     crm, booking, zone = _laid(place), row.booking, _zone(row.resources)
     laid, resources_id = crm.need("bookings"), crm.need("resources").entity_type_id
@@ -67,8 +72,9 @@ def booking_item(place: Place, row: BookingRow, resource_items: Mapping[int, int
         "xmlId": booking_mark(booking.id),
         "categoryId": crm.category_id,
         "stageId": crm.stages[stage_key(booking)],
-        "opportunity": 0,
+        "opportunity": f"{price.normalize():f}",
         "isManualOpportunity": "Y",
+        **({"currencyId": place.currency} if price else {}),
         f"parentId{DEAL}": booking.deal_id,
         f"parentId{resources_id}": shown[0] if shown else None,
         **_client_fields(row.client),
@@ -163,8 +169,11 @@ def _known(fields: Fields) -> Fields:
 
 
 def is_wanted(booking: Booking, target: str, targets: Collection[str]) -> bool:
-    """Whether this booking belongs into the calendar `target`; `targets` are those of what it holds."""
-    return booking.stage in SHOWN_IN_CALENDAR and target in targets
+    """Whether this booking belongs into the calendar `target`; `targets` are those of what it is on.
+
+    A request that competes for a time holds nothing, so no calendar shows it.
+    """
+    return booking.stage in SHOWN_IN_CALENDAR and not booking.competes and target in targets
 
 
 def owner_of(target: str) -> tuple[str, int]:

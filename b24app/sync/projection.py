@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from b24app.bitrix.client import BatchResult
 from b24app.errors import AppError, InstallationRevoked, Permanent, PortalUnavailable, Rejected, Retryable
-from b24app.ledger import outbox, refs, tenancy
+from b24app.ledger import outbox, refs, tenancy, writes
 from b24app.ledger.models import ExternalRef, Portal
-from b24app.ledger.outbox import BOOKINGS, EVENTS, RESOURCES, Later, Outcome, Subjects
+from b24app.ledger.outbox import BOOKINGS, EVENTS, RESOURCES, Drawn, Later, Outcome, Removed, Subjects
 from b24app.ledger.session import transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.sync import mapping
@@ -92,7 +92,7 @@ class _Drain:
         self._reach, self._portal, self._pace = reach, portal, pace
         crm = LaidCrm.from_json(portal.crm) if portal.level == "B" else None
         parts = urlsplit(portal.client_endpoint)
-        self._place = Place(portal.language, f"{parts.scheme}://{parts.netloc}", crm)
+        self._place = Place(portal.language, f"{parts.scheme}://{parts.netloc}", crm, portal.currency)
         self._sections = _Sections(reach, portal)
 
     def run(self) -> bool:
@@ -259,6 +259,16 @@ class _Drain:
             for ref in sorted(behind, key=lambda one: one.id):
                 if ref.id in outcomes:
                     outbox.record(tx, ref, outcomes[ref.id], now)
+        if any(ref.booking_id and isinstance(outcomes.get(ref.id), Drawn | Removed) for ref in behind):
+            self._tell_boards()
+
+    def _tell_boards(self) -> None:
+        """Bookings have lost the mark that the portal lacks them.
+
+        In a transaction of its own: who books has his refs when he waits for the portal's row.
+        """
+        with transaction(self._reach.engine) as tx:
+            writes.board_changed(tx, self._portal.id)
 
     def _give_up(self, behind: Sequence[ExternalRef], error: AppError, *, forget: bool) -> None:
         """A call failed as a whole: these refs wait, and so does whatever else would meet the same.

@@ -1,48 +1,47 @@
-"""The day board of all resources, and one fresh lane of it."""
+"""The day board of all resources, one fresh lane of it, and who has the places of a large pool."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import Markup
 
 from b24app import texts
-from b24app.booking.resources import KINDS
-from b24app.errors import InvalidInput
-from b24app.ledger import queries
-from b24app.ledger.access import RIGHTS
-from b24app.ledger.models import Portal, Resource
-from b24app.ledger.queries import BoardBlock
+from b24app.errors import InvalidInput, NotFound
+from b24app.ledger import board as ledger
+from b24app.ledger.access import Resourceful
+from b24app.ledger.board import BoardService
 from b24app.ledger.session import Session, transaction
+from b24app.ledger.spread import BoardBlock, BoardResource
 from b24app.ledger.tenancy import Tenant
-from b24app.scheduling.hours import OpeningHours, day_interval, open_intervals
 from b24app.scheduling.interval import Interval
 from b24app.web import lanes
 from b24app.web.caller import card_kind
+from b24app.web.day import DayView, Group, When, around, axis_zone, groups, read_day, single_row
+from b24app.web.memory import Memory
 from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
 
 blueprint = Blueprint("board", __name__)
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 2), date(2100, 1, 1)
-BOOK = RIGHTS.index("book")
-Spans = list[tuple[int, int]]
+LONGEST_LOOK = 2 * 24 * 3600  # seconds
+MOST_KEPT = 40  # of a fifth of a megabyte each
+STAYS = timedelta(minutes=5)  # so long may a board be kept though nothing is known to have changed
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The resources of one kind: their rows are markup already."""
+class Asked:
+    """What somebody wants to see: a day (None: today), only what can serve a service."""
 
-    kind: str
-    title: str
-    count: int
-    taken_percent: int
-    rows: Markup
+    day: date | None = None
+    service_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,6 @@ class Board:
     """Everything that templates/board/_board.html shows."""
 
     day: date
-    today: date
     title: str
     zone: ZoneInfo
     zone_note: str
@@ -61,10 +59,19 @@ class Board:
     now_class: str
     updated: str
     groups: list[Group]
-    masked: bool
+    looks: set[str]
+    services: list[BoardService]
+    service_id: int | None
     bookable: bool
     in_card: bool
     warning: str
+    mark: str
+    until: datetime
+
+    @property
+    def tag(self) -> str:
+        """Says which board this is, and until when it is right as long as its mark is."""
+        return f"{self.mark}-{int(self.until.timestamp())}"
 
     @property
     def total(self) -> int:
@@ -81,15 +88,42 @@ class Board:
 
 @blueprint.get("/app/board")
 def show() -> ResponseReturnValue:
-    """The board of one day as a fragment."""
+    """The board of one day as a fragment, or 304 when the one with that tag is still right."""
+    asked, at = Asked(wanted_day(), wanted_service()), now()
+    mark = _mark(seen_tenant(), current_visit(), asked)
+    tag = _still_right(mark, at)
+    if tag is not None:
+        answer = make_response("", 304)
+    else:
+        tag, body = _drawn().get(mark, at) or _draw(asked, mark, at)
+        answer = make_response(body)
+    answer.set_etag(tag)
+    return answer
+
+
+def _drawn() -> Memory[tuple[str, bytes]]:
+    """Boards of this process: who may see the same sees the same one, drawn once a minute for all who have it open."""
+    return cast(Memory[tuple[str, bytes]], current_app.extensions.setdefault("b24_boards", Memory(MOST_KEPT)))
+
+
+def _draw(asked: Asked, mark: str, at: datetime) -> tuple[str, bytes]:
+    """The board with its tag, kept until a hold ends on it or the clock shows another minute."""
     with transaction(services().engine) as tx:
-        board = read_board(tx, seen_tenant(), current_visit(), wanted_day(), now())
-    return render_template("board/_board.html", board=board, visit=current_visit())
+        board = read_board(tx, seen_tenant(), current_visit(), asked, at)
+    drawn = board.tag, render_template("board/_board.html", board=board, visit=current_visit()).encode()
+    _drawn().put(mark, drawn, min(board.until, at.replace(second=0, microsecond=0) + timedelta(minutes=1)))
+    return drawn
 
 
 def wanted_day() -> date | None:
     """The day asked for in the address; raises InvalidInput for something that is no day."""
     return parse_day(request.args["day"], "day") if request.args.get("day") else None
+
+
+def wanted_service() -> int | None:
+    """The service asked for; nonsense is the same as nothing."""
+    value = request.args.get("service", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= 18 else None
 
 
 def parse_day(value: str, field: str) -> date:
@@ -103,129 +137,163 @@ def parse_day(value: str, field: str) -> date:
     return day
 
 
-def axis_zone(resources: Iterable[Resource], visit: Visit) -> ZoneInfo:
-    """The zone that all resources share, otherwise the viewer's own."""
-    zones = {resource.time_zone for resource in resources}
-    return ZoneInfo(zones.pop() if len(zones) == 1 else visit.time_zone)
-
-
-@dataclass(frozen=True, slots=True)
-class DayView:
-    """One day of some resources as a visitor may see it, before it is drawn. `rights`: his strength on each."""
-
-    visit: Visit
-    shown: Sequence[Resource]
-    zone: ZoneInfo
-    axis: lanes.Day
-    opened: dict[int, Spans]
-    blocks: dict[int, list[BoardBlock]]
-    behind: set[int]
-    rights: dict[int, int]
-    writable: bool
-
-    def has(self, right: str) -> list[bool]:
-        """For each resource, whether he has this right on it."""
-        needed = RIGHTS.index(right)
-        return [self.rights[one.id] >= needed for one in self.shown]
-
-
-def read_board(tx: Session, tenant: Tenant, visit: Visit, day: date | None, at: datetime) -> Board:
-    """The board of `day` (today when None) as this visitor may see it."""
-    shown = queries.resources(tx, tenant.portal.id, visit.viewer)
-    zone = axis_zone(shown, visit)
-    today = at.astimezone(zone).date()
-    day = day or today
-    view = _read_day(tx, tenant, visit, shown, zone, day)
-    first, count = lanes.window(view.axis, *_hull(view))
+def read_board(tx: Session, tenant: Tenant, visit: Visit, asked: Asked | None, at: datetime) -> Board:
+    """The board that is asked for (all of today when None) as this visitor may see it."""
+    asked = asked or Asked()
+    everything = ledger.offered(tx, tenant.portal.id, visit.viewer, around(asked.day or at.date()))
+    zone = axis_zone(everything.shown, visit)
+    day = asked.day or at.astimezone(zone).date()
+    offers = ledger.servable(tx, tenant.portal.id, everything)
+    chosen = next((one for one in offers if one.id == asked.service_id), None)
+    shown = everything.only(chosen.resource_ids) if chosen else everything
+    view = read_day(tx, tenant, visit, shown, When(day, zone, at))
+    first, count = view.window()
+    several_zones = len({one.time_zone for one in everything.shown}) > 1
     return Board(
         day=day,
-        today=today,
         title=texts.day(visit.language, day),
         zone=zone,
-        zone_note=texts.zone(visit.language, zone, at) if len({r.time_zone for r in shown}) > 1 else "",
+        zone_note=texts.zone(visit.language, zone, at) if several_zones else "",
         axis=view.axis,
         first_quarter=first,
         quarters=count,
         hours=_hours(view.axis, first, count, zone),
         now_class=_now_class(view.axis, at),
         updated=texts.clock(at, zone),
-        groups=list(_groups(view)),
-        masked=not all(view.has("see")),
-        bookable=view.writable and any(view.has("book")),
-        in_card=card_kind(visit.place) is not None,
+        groups=list(groups(view)),
+        looks=view.looks(),
+        services=offers,
+        service_id=chosen.id if chosen else None,
+        bookable=view.writable and any(view.has("request")),
+        in_card=_in_card(visit),
         warning=_warning(tenant),
+        mark=_mark(tenant, visit, Asked(day, asked.service_id)),
+        until=_until(view),
     )
 
 
-def read_lane(tx: Session, tenant: Tenant, visit: Visit, day: date, resource: Resource) -> Markup:
-    """The row of one resource as it is now, for a board of that day."""
-    zone = axis_zone(queries.resources(tx, tenant.portal.id, visit.viewer), visit)
-    view = _read_day(tx, tenant, visit, [resource], zone, day)
-    return Markup(_row(view, resource, _words()))  # noqa: S704 — lanes.row escapes every text
+def read_lane(tx: Session, tenant: Tenant, visit: Visit, day: date, resource: Resourceful) -> Markup:
+    """The row of one resource as it is now, for a board of that day; nothing when it is not on boards."""
+    everything = ledger.offered(tx, tenant.portal.id, visit.viewer, around(day))
+    alone = everything.only({resource.id})
+    if not alone.shown:
+        return Markup()
+    zone = axis_zone(everything.shown, visit)
+    return single_row(read_day(tx, tenant, visit, alone, When(day, zone, now())), alone.shown[0])
 
 
-def _window(day: date, zone: ZoneInfo) -> Interval:
-    """The whole day; raises InvalidInput for one that a zone has left out (Samoa had no 30 December 2011)."""
-    try:
-        return day_interval(day, zone)
-    except ValueError:
-        raise InvalidInput({"day": "not_a_date"}) from None
+# Who has the places of a large pool ---------------------------------------------------------------------------------
 
 
-def _read_day(
-    tx: Session, tenant: Tenant, visit: Visit, shown: Sequence[Resource], zone: ZoneInfo, day: date
-) -> DayView:
-    portal_id, window = tenant.portal.id, _window(day, zone)
-    only = [one.id for one in shown] if len(shown) == 1 else None
-    hours = queries.hours(tx, portal_id, only, weekdays=_weekdays(window))
-    return DayView(
-        visit=visit,
-        shown=shown,
-        zone=zone,
-        axis=lanes.Day(int(window.start.timestamp()), int(window.end.timestamp())),
-        opened=opening(hours, shown, window),
-        blocks=queries.board_blocks(tx, portal_id, visit.viewer, shown, window, longest(tenant.portal)),
-        behind=queries.bookings_behind(tx, portal_id),
-        rights={one.id: visit.viewer.strength(one) for one in shown},
-        writable=not tenant.installation.payment_expired,
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """One booking of the pool."""
+
+    number: int
+    label: str
+    when: str
+    look: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Everything that templates/board/_places.html shows. `start` and `end` are epoch seconds."""
+
+    resource: BoardResource
+    when: str
+    start: int
+    end: int
+    day: str
+    holders: list[Holder]
+    left: int
+    bookable: bool
+
+
+@blueprint.get("/app/board/places")
+def places() -> ResponseReturnValue:
+    """The bookings of a pool at a time: `resource`, `start`, `end` (epoch seconds), `day` of the board."""
+    resource_id, start, end = (_whole(name) for name in ("resource", "start", "end"))
+    if not start < end <= start + LONGEST_LOOK:
+        raise NotFound("resource")
+    wanted = Interval(datetime.fromtimestamp(start, UTC), datetime.fromtimestamp(end, UTC))
+    with transaction(services().engine) as tx:
+        page = _read_places(tx, seen_tenant(), current_visit(), resource_id, wanted)
+    return render_template("board/_places.html", page=page)
+
+
+def _whole(name: str) -> int:
+    value = request.args.get(name, "")
+    if not (value.isascii() and value.isdigit() and len(value) <= 10):
+        raise NotFound("resource")
+    return int(value)
+
+
+def _read_places(tx: Session, tenant: Tenant, visit: Visit, resource_id: int, wanted: Interval) -> Places:
+    """The page; raises NotFound when he may not see the bookings of that resource."""
+    offered = ledger.offered(tx, tenant.portal.id, visit.viewer, wanted).only({resource_id})
+    if not offered.shown or not offered.may("see", resource_id):
+        raise NotFound("resource")
+    look = ledger.Look(wanted, timedelta(minutes=tenant.portal.longest_minutes), now())
+    held = ledger.standing(tx, tenant.portal.id, offered, look).held[resource_id]
+    resource, zone = offered.shown[0], ZoneInfo(offered.shown[0].time_zone)
+    writable = not tenant.installation.payment_expired and look.now < wanted.end
+    left = max(0, len(resource.units or "1") - max((taken for *_, taken in lanes.counts(held)), default=0))
+    return Places(
+        resource=resource,
+        when=texts.period(visit.language, wanted.start, wanted.end, zone),
+        start=int(wanted.start.timestamp()),
+        end=int(wanted.end.timestamp()),
+        day=request.args.get("day", ""),
+        holders=[_holder(visit.language, block, zone) for block in held],
+        left=left,
+        bookable=writable and left > 0 and offered.may("request", resource_id),
     )
 
 
-def longest(portal: Portal) -> timedelta:
-    """How long anything booked there may be; bounds how far back the board has to look."""
-    return timedelta(minutes=portal.longest_minutes)
+def _holder(language: str, block: BoardBlock, zone: ZoneInfo) -> Holder:
+    start, end = (block.more.start, block.more.end) if block.more else (block.start, block.end)
+    from_, until = (datetime.fromtimestamp(instant, UTC) for instant in (start, end))
+    paid = block.payment == "paid" and block.stage == "confirmed"
+    stage = "paid" if paid else block.stage
+    return Holder(
+        number=block.number or 0,
+        label=block.label or "",
+        when=texts.span(from_, until, zone),
+        look="paid" if paid else lanes.LOOKS.get(block.stage, "part"),
+        stage=texts.say(language, f"stage.{stage}") if block.stage in lanes.LOOKS else gettext("Partly taken"),
+    )
 
 
-def _weekdays(window: Interval) -> set[int]:
-    """The weekdays that may reach into `window` in any time zone: those of its days and of the days around them."""
-    days = range((window.end - window.start).days + 3)
-    return {(window.start + timedelta(days=n - 1)).weekday() for n in days}
+# A board that is still right ----------------------------------------------------------------------------------------
 
 
-def opening(
-    hours: dict[int, tuple[OpeningHours, ...]], shown: Sequence[Resource], window: Interval
-) -> dict[int, Spans]:
-    """When each resource is open within `window`, in epoch seconds. Most share their hours: computed once each."""
-    known: dict[tuple[str, tuple[OpeningHours, ...]], Spans] = {}
-    found = {}
-    for resource in shown:
-        key = (resource.time_zone, hours.get(resource.id, ()))
-        if key not in known:
-            known[key] = [
-                (int(one.start.timestamp()), int(one.end.timestamp()))
-                for one in open_intervals(key[1], window, ZoneInfo(key[0]))
-            ]
-        found[resource.id] = known[key]
-    return found
+def _still_right(mark: str, at: datetime) -> str | None:
+    """The tag of the board that the page has, if it would look the same now; no statement is needed to know."""
+    for tag in request.if_none_match.as_set(include_weak=True):
+        known, _, until = (tag or "").partition("-")  # of an empty one werkzeug makes None
+        if known == mark and until.isdecimal() and len(until) <= 12 and int(until) > at.timestamp():
+            return tag
+    return None
 
 
-def _hull(view: DayView) -> tuple[int | None, int | None]:
-    """From the first to the last instant at which anything is open or held."""
-    starts = [start for spans in view.opened.values() for start, _ in spans]
-    starts += [lane[0][1] for lane in view.blocks.values() if lane]
-    ends = [end for spans in view.opened.values() for _, end in spans]
-    ends += [one[2] for lane in view.blocks.values() for one in lane]
-    return min(starts, default=None), max(ends, default=None)
+def _mark(tenant: Tenant, visit: Visit, asked: Asked) -> str:
+    """Everything but the clock that decides how a board looks: `portal.changes` grows with what stands on it."""
+    portal, installation, viewer = tenant.portal, tenant.installation, visit.viewer
+    told = (
+        portal.id, portal.changes, installation.payment_expired, installation.needs_admin, asked, visit.language,
+        visit.time_zone, _in_card(visit), viewer.is_admin, sorted(map(str, viewer.grants)),
+    )  # fmt: skip
+    return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
+
+
+def _until(view: DayView) -> datetime:
+    """Until when the board is right if nobody does anything: a hold may end before."""
+    latest, ends = view.when.at + STAYS, view.standing.until
+    return latest if ends is None else min(latest, datetime.fromtimestamp(ends, UTC))
+
+
+# What stands around the lanes ---------------------------------------------------------------------------------------
 
 
 def _hours(axis: lanes.Day, first: int, count: int, zone: ZoneInfo) -> list[tuple[int, str]]:
@@ -245,60 +313,8 @@ def _now_class(axis: lanes.Day, at: datetime) -> str:
     return f"s{units // 3}" + ("", " m5", " m10")[units % 3]
 
 
-def _groups(view: DayView) -> Iterable[Group]:
-    words = _words()
-    for kind in KINDS:
-        of_kind = [resource for resource in view.shown if resource.kind == kind]
-        if of_kind:
-            rows = "".join([_row(view, one, words) for one in of_kind])
-            yield Group(
-                kind=kind,
-                title=texts.say(view.visit.language, f"kinds.{kind}"),
-                count=len(of_kind),
-                taken_percent=_taken(of_kind, view),
-                rows=Markup(rows),  # noqa: S704 — lanes.row escapes every text
-            )
-
-
-def _row(view: DayView, resource: Resource, words: lanes.LaneWords) -> str:
-    blocks = view.blocks[resource.id]
-    return lanes.row(_rail(view, resource), view.axis, view.opened[resource.id], blocks, view.behind, words)
-
-
-def _rail(view: DayView, resource: Resource) -> lanes.Rail:
-    ahead = 0
-    if resource.time_zone != view.zone.key:
-        ahead = _ahead(ZoneInfo(resource.time_zone), view.zone, view.axis)
-    return lanes.Rail(
-        resource_id=resource.id,
-        kind=resource.kind,
-        name=resource.name,
-        note=str(resource.capacity) if resource.capacity > 1 else "",
-        step=resource.step_minutes,
-        bookable=view.writable and view.rights[resource.id] >= BOOK,
-        ahead=ahead,
-        ahead_words=texts.offset(view.visit.language, ahead) if ahead else "",
-    )
-
-
-def _ahead(zone: ZoneInfo, of_axis: ZoneInfo, axis: lanes.Day) -> int:
-    """By how many minutes the clocks of `zone` are ahead of the axis' at noon."""
-    noon = datetime.fromtimestamp((axis.start + axis.end) // 2, UTC)
-    there, here = noon.astimezone(zone).utcoffset(), noon.astimezone(of_axis).utcoffset()
-    assert there is not None, "aware datetimes have an offset"
-    assert here is not None, "aware datetimes have an offset"
-    return int((there - here).total_seconds() // 60)
-
-
-def _taken(of_kind: Sequence[Resource], view: DayView) -> int:
-    """Which share of the opening hours is taken, in per cent."""
-    free = sum(end - start for one in of_kind for start, end in view.opened[one.id])
-    held = sum([block[2] - block[1] for one in of_kind for block in view.blocks[one.id]])
-    return min(100, round(100 * held / free)) if free else 0
-
-
-def _words() -> lanes.LaneWords:
-    return lanes.LaneWords(busy=Markup.escape(gettext("Taken")), closed=Markup.escape(gettext("Closed")))
+def _in_card(visit: Visit) -> bool:
+    return card_kind(visit.place) is not None
 
 
 def _warning(tenant: Tenant) -> str:

@@ -1,158 +1,353 @@
-"""What stands in the forms for a new booking and for a move: resources, people, a first proposal, other free times."""
+"""What stands in the forms for a new booking and for a move: what may be chosen, and a first proposal."""
 
 from __future__ import annotations
 
-import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
 from markupsafe import Markup
 
 from b24app import texts
+from b24app.booking.clients import ClientData
+from b24app.booking.reserve import BookingRequest
 from b24app.booking.resources import KINDS
-from b24app.errors import InvalidInput
-from b24app.ledger import occupancy, queries, tenancy
+from b24app.booking.terms import free_times
+from b24app.errors import NotFound
+from b24app.ledger import catalog, queries, tenancy
+from b24app.ledger.access import Viewer
+from b24app.ledger.catalog import Need, Offering
 from b24app.ledger.models import Booking, Resource
 from b24app.ledger.session import Session
 from b24app.ledger.tenancy import Tenant
-from b24app.scheduling.availability import free_intervals, nearest, starts
-from b24app.scheduling.hours import local_instant, open_intervals
+from b24app.scheduling.allocation import PEOPLE_KINDS
+from b24app.scheduling.hours import local_instant
 from b24app.scheduling.interval import Interval
-from b24app.web import board, errors
+from b24app.scheduling.policy import Policy
+from b24app.scheduling.pricing import Extra
+from b24app.web import errors
+from b24app.web.booking_series import Preview
+from b24app.web.booking_terms import MoveView, TermsView
+from b24app.web.booking_times import Choice, Times
 from b24app.web.crm import CardContext
-from b24app.web.forms import BookingForm, MoveForm, WhenForm
+from b24app.web.forms_booking import BookingForm, MoveForm, What, WishForm
 from b24app.web.visit import Visit
 
 USUAL_MINUTES = 60
-AROUND_THE_WISH = timedelta(days=7)
+LOOKED_AHEAD = timedelta(days=14)
+A_MONDAY = date(2026, 1, 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A free time that is offered instead: what stands on the button and what it puts into the form."""
+class Picker:
+    """A requirement for which somebody may be picked by hand. `chosen`: who is."""
 
-    words: str
-    date: str
-    start: str
-    end: str
-    end_date: str
+    name: str
+    label: str
+    options: list[Resource]
+    chosen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraField:
+    """Something that can be ordered with it: how many, at which price."""
+
+    name: str
+    label: str
+    price: str
+    value: str
 
 
 @dataclass(slots=True)
 class FormPage:
-    """Everything around the fields of templates/bookings/_form.html and _move.html."""
+    """Everything around the fields of templates/bookings/_form.html and _move.html.
 
-    form: BookingForm | MoveForm
+    `needs`: who may serve each requirement of what is chosen, as far as this visitor may ask for them.
+    """
+
+    form: WishForm | MoveForm
+    visit: Visit
+    currency: str
     resources: list[Resource]
-    people: dict[int, str]
+    services: list[Offering]
+    offering: Offering | None = None
+    needs: list[list[Resource]] = field(default_factory=list)
+    people: dict[int, str] = field(default_factory=dict)
     card: CardContext | None = None
     booking: Booking | None = None
+    clock: ZoneInfo | None = None
     problems: list[errors.Problem] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     lane: Markup | None = None
+    lane_of: int = 0
+    terms: TermsView | MoveView | None = None
+    times: Times | None = None
+    preview: Preview | None = None
 
     @property
     def at_field(self) -> dict[str, str]:
         """The first sentence for each field."""
         return {problem.field: problem.text for problem in reversed(self.problems)}
 
-    def kinds(self, language: str) -> list[tuple[str, str]]:
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing that this visitor may ask for."""
+        return not self.resources
+
+    @property
+    def options(self) -> list[Resource]:
+        """Everybody who comes into question for something."""
+        return [one for need in self.needs for one in need]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """By whose clock the times of the form are meant: as the rules have it, that of the first in question."""
+        return clock_of(self.visit.viewer, self.options) or self.clock or ZoneInfo(self.visit.time_zone)
+
+    @property
+    def policy(self) -> Policy | None:
+        return self.offering.policy if self.offering else None
+
+    @property
+    def fixed_minutes(self) -> int | None:
+        """How long it always lasts, where that is settled."""
+        policy = self.policy
+        return policy.min_minutes if policy and policy.min_minutes == policy.max_minutes else None
+
+    @property
+    def lasts(self) -> str:
+        """That length in words."""
+        return texts.duration(self.visit.language, self.fixed_minutes or 0)
+
+    @property
+    def is_service(self) -> bool:
+        """Whether the form is about a service rather than about one resource."""
+        return self.form.what.service_id is not None
+
+    @property
+    def weekdays(self) -> list[str]:
+        """The short names of the days of the week, from Monday on."""
+        return [texts.weekday(self.visit.language, A_MONDAY + timedelta(days=n)) for n in range(7)]
+
+    def zone_words(self, at: datetime) -> str:
+        """The name of that clock."""
+        return texts.zone(self.visit.language, self.zone, at)
+
+    def name_of(self, resource_id: int | None) -> str:
+        """The name of a resource that he may ask for; "" for others."""
+        return next((one.name for one in self.resources if one.id == resource_id), "")
+
+    def kinds(self) -> list[tuple[str, str]]:
         """The kinds that there is something of, with their names."""
         here = {resource.kind for resource in self.resources}
-        return [(kind, texts.say(language, f"kinds.{kind}")) for kind in KINDS if kind in here]
+        return [(kind, texts.say(self.visit.language, f"kinds.{kind}")) for kind in KINDS if kind in here]
 
-    def zone_words(self, language: str, resource: Resource, at: datetime) -> str:
-        """By which clock the times of the form are meant for this resource."""
-        return texts.zone(language, ZoneInfo(resource.time_zone), at)
+    @property
+    def pickers(self) -> list[Picker]:
+        """A service's requirements that leave a choice."""
+        if self.offering is None or self.offering.resource_id is not None:
+            return []
+        needs = zip(self.offering.needs, self.needs, strict=True)
+        return [self._picker(n, need, able) for n, (need, able) in enumerate(needs) if len(able) > 1]
 
-    def chosen_zone(self, language: str, at: datetime) -> str:
-        """The same for the resource that is chosen now."""
-        chosen = next((one for one in self.resources if one.id == self.form.resource_id), None)
-        chosen = chosen or (self.resources[0] if self.resources else None)
-        return self.zone_words(language, chosen, at) if chosen else ""
+    def _picker(self, position: int, need: Need, able: list[Resource]) -> Picker:
+        kinds = {one.kind for one in able}
+        label = texts.say(self.visit.language, f"kind.{kinds.pop()}") if len(kinds) == 1 else _("Resource")
+        count = f" × {need.quantity}" if need.quantity > 1 else ""
+        return Picker(f"pick-{position}", label + count, able, self.form.picks.data.get(str(position)))
+
+    @property
+    def most_people(self) -> int:
+        """For how many the largest place in question has room; 0 where nobody asks."""
+        return max((one.capacity for one in self.options if one.kind in PEOPLE_KINDS), default=0)
+
+    @property
+    def asks_party(self) -> bool:
+        """Whether it matters how many come."""
+        return self.most_people > 1 or any(extra.per == "person" for extra in self._extras)
+
+    @property
+    def _extras(self) -> Sequence[Extra]:
+        return self.offering.tariff.extras if self.offering and self.offering.tariff else ()
+
+    @property
+    def extras(self) -> list[ExtraField]:
+        """What the tariff offers besides."""
+        assert isinstance(self.form, WishForm), "a move keeps what was ordered"
+        typed = self.form.extras.typed
+        return [
+            ExtraField(f"extras-{one.code}", one.name, self._price_of(one), typed.get(one.code, ""))
+            for one in self._extras
+        ]
+
+    def _price_of(self, extra: Extra) -> str:
+        """«450 ₽ за человека × 60»: what is ordered per person is multiplied by the party."""
+        language, party = self.visit.language, self.form["party"].data or 1
+        price = texts.money(language, extra.price, self.currency)
+        times = f" × {party}" if extra.per == "person" and party > 1 else ""
+        return f"{price} {texts.say(language, f'extra_per.{extra.per}')}{times}"
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups of clients that have prices of their own."""
+        rules = self.offering.tariff.rules if self.offering and self.offering.tariff else ()
+        return sorted({rule.group for rule in rules if rule.group})
 
 
-def form_page(tx: Session, tenant: Tenant, visit: Visit, form: BookingForm | MoveForm) -> FormPage:
-    """The form with the resources that this visitor may book, in the order of the board."""
+def clock_of(viewer: Viewer, options: Sequence[Resource]) -> ZoneInfo | None:
+    """The clock of the first that he may book himself, else of the first at all."""
+    first = next((one for one in options if viewer.may("book", one)), options[0] if options else None)
+    return ZoneInfo(first.time_zone) if first else None
+
+
+def form_page(tx: Session, tenant: Tenant, visit: Visit, form: WishForm | MoveForm) -> FormPage:
+    """The form with everything that this visitor may ask for, in the order of the board, and with what he chose."""
     shown = queries.resources(tx, tenant.portal.id, visit.viewer)
-    bookable = [one for one in shown if visit.viewer.may("book", one)]
-    people = tenancy.user_names(tx, tenant.portal.id) | {visit.viewer.user_id: visit.name}
-    return FormPage(form, sorted(bookable, key=lambda one: KINDS.index(one.kind)), people)
+    mine = sorted((one for one in shown if visit.viewer.may("request", one)), key=lambda one: KINDS.index(one.kind))
+    page = FormPage(form, visit, tenant.portal.currency, mine, _services(tx, tenant, mine))
+    if isinstance(form, BookingForm):
+        page.people = tenancy.user_names(tx, tenant.portal.id) | {visit.viewer.user_id: visit.name}
+    if form.resource.data is not None:
+        choose(tx, tenant, page, form.resource.data)
+    return page
+
+
+def _services(tx: Session, tenant: Tenant, mine: Sequence[Resource]) -> list[Offering]:
+    """The services for each of whose requirements there is somebody whom he may ask for."""
+    ids = [one.id for one in queries.services(tx, tenant.portal.id)]
+    found = catalog.offerings(tx, tenant.portal.id, ids) if ids else {}
+    return [found[one] for one in ids if one in found and all(_able(need, mine) for need in found[one].needs)]
+
+
+def _able(need: Need, mine: Iterable[Resource]) -> list[Resource]:
+    """Who may serve a need, in the order in which they are asked."""
+    if need.kind is not None:
+        return [one for one in mine if one.kind == need.kind]
+    return sorted((one for one in mine if one.id in need.options), key=lambda one: need.options.index(one.id))
+
+
+def choose(tx: Session, tenant: Tenant, page: FormPage, what: What) -> None:
+    """Makes `what` the thing that the form is about; nothing of it is asked for when he may not have it."""
+    page.form.resource.data = what
+    page.offering, page.needs = None, []
+    if what.service_id is not None:
+        page.offering = next((one for one in page.services if one.service_id == what.service_id), None)
+    elif what.resource_id in {one.id for one in page.resources}:
+        page.offering = catalog.offering_of_resource(tx, tenant.portal.id, what.resource_id or 0)
+    if page.offering:
+        page.needs = [_able(need, page.resources) for need in page.offering.needs]
+
+
+def keep_picks(page: FormPage) -> None:
+    """Of what was picked what can still be had, and the place that was clicked where it serves."""
+    picks = page.form.picks.data
+    page.form.picks.data = {}
+    for n, able in enumerate(page.needs if page.pickers else []):
+        ids = {one.id for one in able} - set(page.form.picks.data.values())
+        chosen = next((one for one in (picks.get(str(n)), page.form.place.data) if one in ids), None)
+        if chosen is not None and len(able) > 1:
+            page.form.picks.data[str(n)] = chosen
+
+
+def chosen_anew(page: FormPage) -> None:
+    """What was typed for one thing, as far as it means something for another."""
+    keep_picks(page)
+    fit_length(page)
+    if isinstance(page.form, WishForm) and page.form.party.data is None:
+        page.form.put(party=1)
+
+
+def fit_length(page: FormPage) -> None:
+    """Makes the end that stands in the form one that what is chosen can have; nothing where no time is typed yet."""
+    form, policy, fixed = page.form, page.policy, page.fixed_minutes
+    if policy is None:
+        return
+    asked = form.typed_minutes
+    form.put(minutes=fixed)
+    if fixed is None and form.start.data is not None:
+        fits = asked and policy.min_minutes <= asked <= policy.max_minutes and asked % policy.step_minutes == 0
+        form.put_length(asked if asked and fits else usual_minutes(policy))
+
+
+def usual_minutes(policy: Policy) -> int:
+    """The length that is proposed: about an hour, in whole steps, within what is allowed."""
+    whole = max(1, round(USUAL_MINUTES / policy.step_minutes)) * policy.step_minutes
+    return max(policy.min_minutes, min(whole, policy.max_minutes))
+
+
+def request_of(form: WishForm, interval: Interval, client: ClientData | None = None) -> BookingRequest:
+    """What the form asks for."""
+    return BookingRequest(interval=interval, client=client, **form.wanted())
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a form is about: its name, and the clock by which its times are meant."""
+
+    name: str
+    zone: ZoneInfo
+
+
+def target_of(tx: Session, tenant: Tenant, viewer: Viewer, what: What) -> Target:
+    """The same without all that stands around it; raises NotFound."""
+    portal_id = tenant.portal.id
+    if what.service_id is None:
+        spot = queries.spot(tx, portal_id, viewer, what.resource_id or 0)
+        return Target(spot.name, ZoneInfo(spot.time_zone))
+    offering = catalog.offering_of_service(tx, portal_id, what.service_id)
+    mine = [one for one in queries.resources(tx, portal_id, viewer) if viewer.may("request", one)]
+    zone = clock_of(viewer, [one for need in offering.needs for one in _able(need, mine)])
+    if zone is None:
+        raise NotFound("service")
+    return Target(offering.name, zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Clicked:
-    """What was clicked on the board, as far as anything was: a resource, a time, a day."""
+    """What was clicked on the board, as far as anything was: a resource, a service, a time, a day, how many come."""
 
     resource_id: int | None = None
+    service_id: int | None = None
     start: datetime | None = None
     end: datetime | None = None
     day: date | None = None
+    party: int | None = None
 
 
 def propose(tx: Session, tenant: Tenant, page: FormPage, clicked: Clicked, at: datetime) -> None:
-    """Fills in what was clicked, and for the rest the next free hour."""
-    resource = next((one for one in page.resources if one.id == clicked.resource_id), page.resources[0])
-    offer = queries.offer(tx, tenant.portal.id, resource)
-    usual = timedelta(minutes=max(offer.policy.min_minutes, min(USUAL_MINUTES, offer.policy.max_minutes)))
-    start = clicked.start or _next_free(tx, tenant, offer, clicked.day, usual, at)
-    end = max(clicked.end or start + usual, start + timedelta(minutes=offer.policy.min_minutes))
-    page.form.fill(resource.id, Interval(start, end), offer.zone)
+    """Fills in what was clicked, and for the rest the next free time."""
+    form = page.form
+    assert isinstance(form, WishForm), "a move begins with what is booked"
+    form.place.data, form.party.data = clicked.resource_id, clicked.party or 1
+    choose(tx, tenant, page, _first_choice(page, clicked))
+    keep_picks(page)
+    policy = page.policy
+    assert policy is not None, "chosen among what he may have"
+    usual = timedelta(minutes=usual_minutes(policy))
+    start = clicked.start or _next_free(tx, tenant, page, clicked.day, usual, at)
+    end = start + usual
+    if clicked.end and not page.fixed_minutes:
+        end = max(clicked.end, start + timedelta(minutes=policy.min_minutes))
+    form.fill(Interval(start, end), page.zone)
+    form.minutes.data = page.fixed_minutes
+
+
+def _first_choice(page: FormPage, clicked: Clicked) -> What:
+    known = [*(What(service_id=one.service_id) for one in page.services), *(What(one.id) for one in page.resources)]
+    wanted = What(service_id=clicked.service_id) if clicked.service_id else What(clicked.resource_id)
+    return wanted if wanted in known else known[0]
 
 
 def _next_free(
-    tx: Session, tenant: Tenant, offer: queries.Offer, day: date | None, length: timedelta, at: datetime
+    tx: Session, tenant: Tenant, page: FormPage, day: date | None, length: timedelta, at: datetime
 ) -> datetime:
     """The next free start from the beginning of that day on; the next full hour if none is near."""
-    earliest = max(at, local_instant(day, 0, offer.zone)) if day else at
-    free = _free(tx, tenant, offer, Interval(earliest, earliest + AROUND_THE_WISH), at)
+    assert isinstance(page.form, WishForm)
+    earliest = max(at, local_instant(day, 0, page.zone)) if day else at
+    wish = request_of(page.form, Interval(earliest, earliest + length))
+    window = Interval(earliest, earliest + LOOKED_AHEAD)
+    free = free_times(tx, tenant.portal, wish, window, viewer=page.visit.viewer, now=at)
     full_hour = earliest.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    return next(starts(free, length, offer.policy.step_minutes, offer.zone), full_hour)
-
-
-def _free(
-    tx: Session,
-    tenant: Tenant,
-    offer: queries.Offer,
-    window: Interval,
-    at: datetime,
-    except_for: uuid.UUID | None = None,
-) -> list[Interval]:
-    """When this resource is open and nobody has it."""
-    taken = occupancy.taken(tx, tenant.portal.id, offer.unit_ids, window, except_for=except_for)
-    return free_intervals(open_intervals(offer.hours, window, offer.zone), taken, at)
-
-
-def offer_others(tx: Session, tenant: Tenant, visit: Visit, page: FormPage, wish: Interval, at: datetime) -> None:
-    """Puts the nearest free times and the lane as it is now beside a wish that came too late."""
-    resource = queries.resource(tx, tenant.portal.id, visit.viewer, page.form.resource_id)
-    offer = queries.offer(tx, tenant.portal.id, resource)
-    moved = page.booking.id if page.booking else None
-    around = Interval(max(at, wish.start - AROUND_THE_WISH), max(at, wish.end) + AROUND_THE_WISH)
-    free = _free(tx, tenant, offer, around, at, moved)
-    others = nearest(free, wish, offer.policy.step_minutes, offer.zone)
-    page.choices = [_choice(visit.language, one, offer.zone, at) for one in others]
-    if (day := _board_day(page.form)) is not None:
-        page.lane = board.read_lane(tx, tenant, visit, day, resource)
-
-
-def _board_day(form: WhenForm) -> date | None:
-    """The day that the board beside the form shows."""
-    try:
-        return board.parse_day(form.board_day.data or "", "board_day")
-    except InvalidInput:
-        return None
-
-
-def _choice(language: str, interval: Interval, zone: ZoneInfo, at: datetime) -> Choice:
-    start, end = interval.start.astimezone(zone), interval.end.astimezone(zone)
-    today = start.date() == at.astimezone(zone).date()
-    day = texts.say(language, "today") if today else texts.day(language, start.date(), short=True)
-    return Choice(
-        words=f"{day}, {texts.span(start, end, zone)}",
-        date=start.date().isoformat(),
-        start=texts.clock(start, zone),
-        end=texts.clock(end, zone),
-        end_date=end.date().isoformat() if end.date() != start.date() else "",
-    )
+    return free[0].interval.start if free else full_hour

@@ -1,37 +1,51 @@
-"""Making, showing, moving and cancelling one booking: fragments for the panel beside the board."""
+"""Making, showing and moving bookings: fragments for the panel beside the board."""
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from b24app import texts
-from b24app.booking.change import cancel_booking, may_change, move_booking
+from b24app.booking.change import may_change
 from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest, book
+from b24app.booking.series import book_series, change_series
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Permanent, Refused, Retryable, SlotTaken, Stale
 from b24app.ledger import queries, tenancy
-from b24app.ledger.models import Resource
+from b24app.ledger.models import Booking
+from b24app.ledger.occupancy import as_interval
+from b24app.ledger.queries import BookingRow
 from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
-from b24app.scheduling.interval import Interval
+from b24app.scheduling.recurrence import dates
 from b24app.scheduling.stage import HOLDING
 from b24app.web import board, errors, panel
-from b24app.web.booking_page import Clicked, form_page, offer_others, propose
+from b24app.web.booking_look import look, look_at_move, look_at_series, move_of, refusal
+from b24app.web.booking_page import (
+    Clicked,
+    FormPage,
+    Target,
+    chosen_anew,
+    form_page,
+    propose,
+    target_of,
+)
+from b24app.web.booking_terms import moment
 from b24app.web.caller import card_kind
 from b24app.web.crm import CardContext, read_card
-from b24app.web.forms import BookingForm, MoveForm, RevisionForm, WhenForm, client_phone
+from b24app.web.forms_booking import BookingForm, MoveForm, What, WishForm, client_phone
 from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
 
 blueprint = Blueprint("bookings", __name__)
 
 SYNCED = json.dumps({"b24:changed": {}})  # the portal has it: the board may take its mark away
+CHOSEN = json.dumps({"b24:chosen": {}})  # another thing is booked: what is told about a series is out of date
 LARGEST_FORM_BYTES = 1024 * 1024  # so that a text that is far too long is refused at its own field
 
 
@@ -42,7 +56,7 @@ def allow_long_forms() -> None:
 
 @blueprint.get("/app/bookings/new")
 def new() -> ResponseReturnValue:
-    """An empty form for the time that was clicked: `resource`, `start`, `end` (epoch seconds), `day`."""
+    """An empty form for what was clicked: `resource`, `service`, `start`, `end` (epoch seconds), `day`, `party`."""
     visit, form = current_visit(), BookingForm(formdata=None)
     card = card_of_visit(visit)
     form.request_key.data = uuid.uuid4().hex
@@ -54,13 +68,30 @@ def new() -> ResponseReturnValue:
         tenant = seen_tenant()
         page = form_page(tx, tenant, visit, form)
         page.card = card
-        if page.resources:
+        if not page.is_empty:
             propose(tx, tenant, page, _clicked(), now())
-    return render_template("bookings/_form.html", page=page, visit=visit, now=now())
+            form.group.data = _usual_group(tx, tenant, page)
+            look(tx, tenant, page, card.client if card else None, now())
+    return _shown("bookings/_form.html", page)
+
+
+def _shown(template: str, page: FormPage) -> str:
+    return render_template(template, page=page, visit=page.visit, now=now())
 
 
 def _clicked() -> Clicked:
-    return Clicked(_whole("resource"), _instant("start"), _instant("end"), board.wanted_day())
+    return Clicked(
+        _whole("resource"), _whole("service"), _instant("start"), _instant("end"), board.wanted_day(), _whole("party")
+    )
+
+
+def _usual_group(tx: Session, tenant: Tenant, page: FormPage) -> str:
+    """The group that the client of the card was booked in last, where there are prices for it."""
+    client = page.card.client if page.card else None
+    if client is None or client.crm_id is None or not page.groups:
+        return ""
+    known = queries.price_group_of(tx, tenant.portal.id, client.kind, client.crm_id)
+    return known if known and known in page.groups else ""
 
 
 def _whole(name: str) -> int | None:
@@ -74,34 +105,110 @@ def _instant(name: str) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds is not None else None
 
 
+@blueprint.get("/app/bookings/choice")
+def choice() -> ResponseReturnValue:
+    """The fields for another thing that was chosen, with all that is told about it; what was typed stays."""
+    page = _asked_page(chosen_anew)
+    return _shown("bookings/_chosen.html", page), {"HX-Trigger": CHOSEN}
+
+
+@blueprint.get("/app/bookings/terms")
+def terms() -> ResponseReturnValue:
+    """Price, rules, what would come of it, free times: for what stands in the form now."""
+    return _shown("bookings/_told.html", _asked_page())
+
+
+def _asked_page(prepare: Callable[[FormPage], None] | None = None) -> FormPage:
+    """The form as the address has it, with what is to be told about it."""
+    visit, form = current_visit(), WishForm(formdata=request.args)
+    form.validate()
+    client = _client_again(form)
+    with transaction(services().engine) as tx:
+        tenant = seen_tenant()
+        page = form_page(tx, tenant, visit, form)
+        if prepare:
+            prepare(page)
+            form.validate()
+        look(tx, tenant, page, client, now())
+    return page
+
+
+@blueprint.get("/app/bookings/series")
+def series() -> ResponseReturnValue:
+    """Every date of a series before it is booked; 422 with the fields for one that cannot be."""
+    visit, form, status = current_visit(), WishForm(formdata=request.args), 200
+    form.propose_repetition(request.args)
+    form.validate()
+    client = _client_again(form)
+    with transaction(services().engine) as tx:
+        tenant = seen_tenant()
+        page = form_page(tx, tenant, visit, form)
+        look(tx, tenant, page, client, now())
+        try:
+            look_at_series(tx, tenant, page, client, None, now())
+        except Refused as refused:
+            page.problems, status = refusal(page, refused), errors.status(refused)
+    return _shown("bookings/_planned.html", page), status
+
+
 @blueprint.post("/app/bookings")
 def create() -> ResponseReturnValue:
     """Books, and answers with a word of it that fetches the panel; refused, with the form, all reasons in it."""
-    visit, form, moment = current_visit(), BookingForm(), now()
+    form, moment_ = BookingForm(), now()
     try:
         form.check_shape()
-        wanted = _wanted(form, _client_card(form))
+        client, deal_id = _client(form)
         with transaction(services().engine) as tx:
             tenant = seen_tenant()
             panel.check_writable(tenant)
-            resource, interval = _place_and_time(tx, tenant, visit, form)
-            _check_responsible(tx, tenant, visit, form)
-            made = book(
-                tx,
-                tenant.portal,
-                BookingRequest(resource_id=resource.id, interval=interval, **wanted),
-                viewer=visit.viewer,
-                now=moment,
-            )
-            again = made.created_at != moment  # this very form was sent before: what it made is shown as it is now
-            page = panel.read(tx, tenant, visit, made.id) if again else None
+            target, wish = _wish(tx, tenant, form, client, deal_id)
+            if form.recurrence is not None:
+                return _booked_series(tx, tenant, form, wish, target)
+            made = book(tx, tenant.portal, wish, viewer=current_visit().viewer, now=moment_)
+            if made.created_at != moment_:  # this very form was sent before: what it made is shown as it is now
+                return panel.answer(panel.read(tx, tenant, current_visit(), made.id))
     except Refused as refused:
-        return _refused_form("bookings/_form.html", form, refused)
-    if page is not None:
-        return changed(page)
-    when = texts.period(visit.language, interval.start, interval.end, ZoneInfo(resource.time_zone))
-    answer = render_template("bookings/_booked.html", booking=made, resource=resource, when=when)
+        return _refused_form(form, refused)
+    return _booked(made, wish, target)
+
+
+def _wish(
+    tx: Session, tenant: Tenant, form: BookingForm, client: ClientData | None, deal_id: int | None
+) -> tuple[Target, BookingRequest]:
+    """What is asked for, by the clock of its place. Raises NotFound or InvalidInput."""
+    target = target_of(tx, tenant, current_visit().viewer, form.what)
+    interval = form.interval(target.zone)
+    _check_responsible(tx, tenant, form)
+    return target, BookingRequest(interval=interval, client=client, deal_id=deal_id, **form.wanted())
+
+
+def _booked(made: Booking, wish: BookingRequest, target: Target) -> ResponseReturnValue:
+    language = current_visit().language
+    when = texts.period(language, wish.interval.start, wish.interval.end, target.zone)
+    until = moment(language, made.held_until, target.zone) if made.held_until else ""
+    answer = render_template("bookings/_booked.html", booking=made, name=target.name, when=when, until=until)
     return answer, {"HX-Trigger": json.dumps({"b24:changed": {"number": made.number}})}
+
+
+def _booked_series(
+    tx: Session, tenant: Tenant, form: BookingForm, wish: BookingRequest, target: Target
+) -> ResponseReturnValue:
+    """Books the dates that were left ticked; the answer lists them."""
+    recurrence, visit = form.recurrence, current_visit()
+    assert recurrence is not None, "asked for a series only"
+    made = book_series(tx, tenant.portal, wish, recurrence, form.days.data, viewer=visit.viewer, now=now())
+    lines = [(one, texts.period(visit.language, *_bounds(one), target.zone)) for one in made]
+    first = wish.interval.start.astimezone(target.zone).date()
+    left_out = [
+        texts.day(visit.language, day, short=True) for day in dates(recurrence, first) if day not in form.days.data
+    ]
+    answer = render_template("bookings/_booked_series.html", lines=lines, name=target.name, left_out=left_out)
+    return answer, {"HX-Trigger": json.dumps({"b24:changed": {"number": made[0].number}})}
+
+
+def _bounds(booking: Booking) -> tuple[datetime, datetime]:
+    during = as_interval(booking.during)
+    return during.start, during.end
 
 
 @blueprint.get("/app/bookings/<uuid:booking_id>")
@@ -164,18 +271,30 @@ def _seen_cards(row: queries.BookingRow) -> tuple[CardContext | None, ClientData
 @blueprint.get("/app/bookings/<uuid:booking_id>/move")
 def move_form(booking_id: uuid.UUID) -> ResponseReturnValue:
     """The form for another time or place, filled with the present ones."""
-    visit = current_visit()
+    visit, form = current_visit(), MoveForm(formdata=None)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
         _check_changeable(visit, row)
-        form = MoveForm(formdata=None)
-        form.revision.data = row.booking.revision
-        if row.resources:
-            form.fill(row.resources[0].id, row.interval, ZoneInfo(row.resources[0].time_zone))
-        page = form_page(tx, tenant, visit, form)
-        page.booking = row.booking
-    return render_template("bookings/_move.html", page=page, visit=visit, now=now())
+        form.revision.data, form.resource.data = row.booking.revision, _booked_as(row)
+        page = _move_page(tx, tenant, form, row)
+        form.fill(row.interval, page.zone)
+        form.minutes.data = page.fixed_minutes
+        look_at_move(tx, tenant, page, row, now())
+    return _shown("bookings/_move.html", page)
+
+
+@blueprint.get("/app/bookings/<uuid:booking_id>/move/terms")
+def move_terms(booking_id: uuid.UUID) -> ResponseReturnValue:
+    """What moving comes to: the price before and after, the fee, free times."""
+    visit, form = current_visit(), MoveForm(formdata=request.args)
+    form.validate()
+    with transaction(services().engine) as tx:
+        tenant = seen_tenant()
+        row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
+        page = _move_page(tx, tenant, form, row)
+        look_at_move(tx, tenant, page, row, now())
+    return _shown("bookings/_move_told.html", page)
 
 
 @blueprint.post("/app/bookings/<uuid:booking_id>/move")
@@ -187,49 +306,44 @@ def move(booking_id: uuid.UUID) -> ResponseReturnValue:
         with transaction(services().engine) as tx:
             tenant = seen_tenant()
             panel.check_writable(tenant)
-            resource, interval = _place_and_time(tx, tenant, visit, form)
-            move_booking(
+            row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
+            interval = form.interval(_clock_after(tx, tenant, form, row))
+            change_series(
                 tx,
                 tenant.portal,
                 booking_id,
-                interval,
-                resource.id,
+                form.scope.data or "this",
+                move_of(form, row, interval),
                 revision=form.revision.data,
                 viewer=visit.viewer,
                 now=now(),
             )
             page = panel.read(tx, tenant, visit, booking_id)
-    except NotFound:
-        raise
     except Refused as refused:
-        return _refused_form("bookings/_move.html", form, refused, booking_id)
-    return changed(page)
+        if isinstance(refused, NotFound) and refused.kind == "booking":
+            raise
+        return _refused_move(form, refused, booking_id)
+    return panel.answer(page)
 
 
-@blueprint.post("/app/bookings/<uuid:booking_id>/cancel")
-def cancel(booking_id: uuid.UUID) -> ResponseReturnValue:
-    """Cancels, and answers with the panel."""
-    visit, form = current_visit(), RevisionForm()
-    form.check_shape()
-    try:
-        with transaction(services().engine) as tx:
-            tenant = seen_tenant()
-            panel.check_writable(tenant)
-            cancel_booking(tx, tenant.portal, booking_id, revision=form.revision.data, viewer=visit.viewer, now=now())
-            page = panel.read(tx, tenant, visit, booking_id)
-    except Stale as stale:
-        with transaction(services().engine) as tx:
-            page = panel.read(tx, seen_tenant(), visit, booking_id)
-        problem = errors.problems(stale, visit.language)[0].text
-        return render_template("bookings/_panel.html", page=page, visit=visit, problem=problem), errors.status(stale)
-    return changed(page)
+def _booked_as(row: BookingRow) -> What:
+    """What was booked: a resource alone, or a service."""
+    bare = row.service.resource_id
+    return What(service_id=row.service.id) if bare is None else What(bare)
 
 
-def changed(page: panel.Panel) -> ResponseReturnValue:
-    """The panel, and word to the page that its board is behind now."""
-    answer = make_response(render_template("bookings/_panel.html", page=page, visit=current_visit()))
-    answer.headers["HX-Trigger"] = json.dumps({"b24:changed": {"number": page.number}})
-    return answer
+def _clock_after(tx: Session, tenant: Tenant, form: MoveForm, row: BookingRow) -> ZoneInfo:
+    """By which clock the new time is meant: that of the place where it goes."""
+    if row.service.resource_id is not None:
+        return target_of(tx, tenant, current_visit().viewer, form.what).zone
+    return _move_page(tx, tenant, form, row).zone
+
+
+def _move_page(tx: Session, tenant: Tenant, form: MoveForm, row: BookingRow) -> FormPage:
+    page = form_page(tx, tenant, current_visit(), form)
+    page.booking = row.booking
+    page.clock = ZoneInfo(row.resources[0].time_zone) if row.resources else None
+    return page
 
 
 def card_of_visit(visit: Visit) -> CardContext | None:
@@ -248,7 +362,7 @@ def _card_or_none(kind: str, entity_id: int | None) -> CardContext | None:
         return None
 
 
-def _client_card(form: BookingForm) -> CardContext | None:
+def _client_card(form: WishForm) -> CardContext | None:
     """The card named by the form, if this visitor may see it; a forged id is refused at its field."""
     for kind in ("deal", "contact", "company"):
         entity_id = form[f"{kind}_id"].data
@@ -257,67 +371,92 @@ def _client_card(form: BookingForm) -> CardContext | None:
     return None
 
 
-def _wanted(form: BookingForm, card: CardContext | None) -> dict[str, Any]:
-    """Everything about a booking but place and time."""
-    typed = None
+def _client_card_again(form: WishForm) -> CardContext | None:
+    """The card for showing the form once more; the answer stands in this process' memory."""
+    try:
+        return _client_card(form)
+    except (Refused, Permanent, Retryable):
+        return None
+
+
+def _client_again(form: WishForm) -> ClientData | None:
+    card = _client_card_again(form)
+    return card.client if card else None
+
+
+def _client(form: BookingForm) -> tuple[ClientData | None, int | None]:
+    """Whom it is for: the card's client or who was typed in; and the deal."""
+    card, typed = _client_card(form), None
     if form.client_name.data:
         typed = ClientData(
             "person", form.client_name.data, client_phone(form.client_phone.data or ""), form.client_email.data or ""
         )
-    return {
-        "client": (card.client if card else None) or typed,
-        "deal_id": card.id if card and card.kind == "deal" else None,
-        "title": form.title.data,
-        "notes": form.notes.data,
-        "responsible_id": form.responsible.data,
-        "request_key": form.request_key.data,
-    }
+    return (card.client if card else None) or typed, card.id if card and card.kind == "deal" else None
 
 
-def _place_and_time(tx: Session, tenant: Tenant, visit: Visit, form: WhenForm) -> tuple[Resource, Interval]:
-    """The resource, and the instants that are meant by its wall clock. Raises NotFound or InvalidInput."""
-    resource = queries.resource(tx, tenant.portal.id, visit.viewer, form.resource_id)
-    return resource, form.interval(ZoneInfo(resource.time_zone))
-
-
-def _check_responsible(tx: Session, tenant: Tenant, visit: Visit, form: BookingForm) -> None:
+def _check_responsible(tx: Session, tenant: Tenant, form: BookingForm) -> None:
     chosen = form.responsible.data
-    if chosen is None or chosen == visit.viewer.user_id:
+    if chosen is None or chosen == current_visit().viewer.user_id:
         return
     if chosen not in tenancy.user_names(tx, tenant.portal.id, [chosen]):
         raise InvalidInput({"responsible": "unknown_user"})
 
 
-def _check_changeable(visit: Visit, row: queries.BookingRow) -> None:
+def _check_changeable(visit: Visit, row: BookingRow) -> None:
     if not may_change(visit.viewer, row.booking, row.resources):
         raise NotAllowed("change")
     if row.booking.stage not in HOLDING:
         raise NotAllowed("move")
 
 
-def _refused_form(
-    template: str, form: BookingForm | MoveForm, refused: Refused, booking_id: uuid.UUID | None = None
-) -> ResponseReturnValue:
+def _refused_form(form: BookingForm, refused: Refused) -> ResponseReturnValue:
     """The form again with every reason in words; for a time that was taken also the lane as it is now."""
-    visit = current_visit()
+    visit, card = current_visit(), None
+    if not isinstance(refused, NotAllowed):
+        card = _client_card_again(form)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         page = form_page(tx, tenant, visit, form)
-        if booking_id is not None:
-            page.booking = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id).booking
-        page.problems = errors.problems(refused, visit.language)
+        page.card, page.problems = card, refusal(page, refused)
+        client = card.client if card else None
+        look(tx, tenant, page, client, now())
+        if form.freq.data:
+            _plan_again(tx, tenant, page, client, form)
         if isinstance(refused, SlotTaken):
-            offer_others(tx, tenant, visit, page, refused.interval, now())
-        if isinstance(refused, Stale) and page.booking is not None and isinstance(form, MoveForm):
-            form.revision.raw_data, form.revision.data = None, page.booking.revision
-    if isinstance(form, BookingForm) and not isinstance(refused, NotAllowed):
-        page.card = _client_card_again(form)
-    return render_template(template, page=page, visit=visit, now=now()), errors.status(refused)
+            _fresh_lane(tx, tenant, page)
+    return _shown("bookings/_form.html", page), errors.status(refused)
 
 
-def _client_card_again(form: BookingForm) -> CardContext | None:
-    """The card for showing the form once more; the answer stands in this process' memory."""
+def _plan_again(tx: Session, tenant: Tenant, page: FormPage, client: ClientData | None, form: BookingForm) -> None:
+    """The dates of a refused series as they stand now; what is wrong with it is told already."""
     try:
-        return _client_card(form)
-    except (Refused, Permanent, Retryable):
-        return None
+        look_at_series(tx, tenant, page, client, form.days.data or None, now())
+    except Refused:
+        return
+
+
+def _refused_move(form: MoveForm, refused: Refused, booking_id: uuid.UUID) -> ResponseReturnValue:
+    visit = current_visit()
+    with transaction(services().engine) as tx:
+        tenant = seen_tenant()
+        row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
+        page = _move_page(tx, tenant, form, row)
+        page.problems = refusal(page, refused)
+        look_at_move(tx, tenant, page, row, now())
+        if isinstance(refused, SlotTaken):
+            _fresh_lane(tx, tenant, page)
+        if isinstance(refused, Stale):
+            form.put(revision=row.booking.revision)
+    return _shown("bookings/_move.html", page), errors.status(refused)
+
+
+def _fresh_lane(tx: Session, tenant: Tenant, page: FormPage) -> None:
+    """The lane of the place that was taken, for the day that the board beside the form shows."""
+    try:
+        day = board.parse_day(page.form.board_day.data or "", "board_day")
+        place = page.form.what.resource_id or next(iter(page.form.resource_ids), 0)
+        resource = queries.resource(tx, tenant.portal.id, page.visit.viewer, place)
+    except (InvalidInput, NotFound):
+        return
+    page.lane_of = place
+    page.lane = board.read_lane(tx, tenant, page.visit, day, resource)

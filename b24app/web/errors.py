@@ -24,6 +24,7 @@ from b24app.errors import (
     SlotTaken,
     Stale,
 )
+from b24app.scheduling.policy import Violation
 from b24app.web.visit import page_language
 
 STATUSES: dict[type[AppError], int] = {
@@ -45,10 +46,14 @@ CARD_FIELD = "card"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One sentence, and the field of the form that it is about ("" for the form as a whole)."""
+    """One sentence, and the field of the form that it is about ("" for the form as a whole).
+
+    `where`: which setting it comes from, "" for what is set nowhere.
+    """
 
     field: str
     text: str
+    where: str = ""
 
 
 def register(app: Flask) -> None:
@@ -91,15 +96,21 @@ def problems(error: AppError, language: str) -> list[Problem]:
     if isinstance(error, InvalidInput):
         return [Problem(name, texts.say_refusal(language, "field", code)) for name, code in error.fields.items()]
     if isinstance(error, PolicyViolation):
-        return [Problem(v.at, texts.say_violation(language, v.code, v.params)) for v in error.violations]
+        return [broken_rule(language, one) for one in error.violations]
     return [Problem(_field(error), _sentence(error, language))]
+
+
+def broken_rule(language: str, broken: Violation) -> Problem:
+    """A broken rule in words, with where it is set."""
+    where = texts.say_setting(language, broken.setting, broken.params)
+    return Problem(broken.at, texts.say_violation(language, broken.code, broken.params), where)
 
 
 def _field(error: AppError) -> str:
     if isinstance(error, SlotTaken):
         return "start"
     if isinstance(error, NotFound):
-        return {"resource": "resource"}.get(error.kind, "")
+        return "resource" if error.kind in ("resource", "service") else ""
     if isinstance(error, (CallerRejected, TokenDead)):
         return CARD_FIELD
     if isinstance(error, NotAllowed):

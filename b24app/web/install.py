@@ -19,9 +19,9 @@ from flask_babel import ngettext
 
 from b24app.errors import NotAllowed
 from b24app.ledger.tenancy import Tenant
+from b24app.messages import N_
 from b24app.sync import install
 from b24app.sync.site import DONE, FAILED, SKIPPED, UNAVAILABLE, Outcome, Site
-from b24app.texts import N_
 from b24app.web import bearer
 from b24app.web.crm import crm
 from b24app.web.visit import Visit, current_visit, now, services

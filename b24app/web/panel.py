@@ -1,70 +1,87 @@
-"""What the panel of one booking shows: facts, whether the portal has it, and its history in words."""
+"""What the panel of one booking shows: where it stands, its money, what may be done with it, and its history."""
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from flask import make_response, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from b24app import texts
-from b24app.booking.change import may_change
+from b24app.booking import money as agreed
+from b24app.booking.allowed import allowed, may_reopen, may_undo
+from b24app.booking.payments import agreed_price
+from b24app.booking.terms import Outcome, cancel_terms
 from b24app.errors import NotAllowed
 from b24app.ledger import queries, refs, tenancy
-from b24app.ledger.models import Client, ExternalRef, History, Portal, Resource
+from b24app.ledger.models import Booking, Client, History, Resource
+from b24app.ledger.queries import BookingRow, Money
 from b24app.ledger.session import Session
 from b24app.ledger.tenancy import Tenant
+from b24app.scheduling.interval import Interval
+from b24app.scheduling.policy import Policy, no_show_fee
 from b24app.scheduling.stage import HOLDING, Stage
-from b24app.sync.laid import LaidCrm
-from b24app.web.visit import Visit
+from b24app.web import beside, history, prices, standing
+from b24app.web.beside import Offer, Rival, SeriesCard
+from b24app.web.forms_actions import Asking
+from b24app.web.history import Entry, Tongue
+from b24app.web.pictures import InPortal, in_portal
+from b24app.web.prices import MoneyCard, Step
+from b24app.web.standing import Look, Notice, Pill
+from b24app.web.visit import Visit, current_visit, now
 
-STAGE_LOOKS = {
-    "prebooked": "hold",
-    "confirmed": "conf",
-    "completed": "done",
-    "no_show": "nosh",
-    "cancelled": "canc",
-    "expired": "canc",
-    "paid": "paid",
-}
+COMES_EARLY = timedelta(hours=12)  # who comes even earlier than this has not come for the booking
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture of the booking in the portal. `state`: there, waiting or parked; `path` opens it there."""
+class Place:
+    """A resource as it was booked; `units`: which of its equal places, in words."""
 
-    kind: str
-    state: str
-    path: str
-    reason: str
+    resource: Resource
+    units: str
 
 
 @dataclass(frozen=True, slots=True)
-class InPortal:
-    """All pictures of a booking in the portal."""
+class Outcomes:
+    """What cancelling, or not coming, costs: the ladder of fees where there is one, and the sums in words."""
 
-    pictures: tuple[Picture, ...]
+    steps: tuple[Step, ...]
+    rows: tuple[tuple[str, str], ...]
+    result: tuple[str, str] | None
+    fee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """The buttons that there are; `next_step` is the filled one."""
+
+    confirm: bool = False
+    decline: bool = False
+    cancel: bool = False
+    move: bool = False
+    check_in: bool = False
+    complete: bool = False
+    no_show: bool = False
+    reopen: bool = False
+    pin: bool = False
+    undo: bool = False
+    accept: bool = False
+    give_back: bool = False
+    take_money: bool = False
+    next_step: str = ""
 
     @property
-    def waiting(self) -> bool:
-        return any(picture.state == "waiting" for picture in self.pictures)
-
-    @property
-    def parked(self) -> list[Picture]:
-        return [picture for picture in self.pictures if picture.state == "parked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the history."""
-
-    action: str
-    words: str
-    details: tuple[str, ...]
-    who: str
-    at: str
+    def any(self) -> bool:
+        """Whether there is something to do below the panel."""
+        return bool(self.next_step) or self.cancel or self.decline or (self.reopen and not self.undo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +94,43 @@ class Panel:
     title: str
     notes: str
     stage: str
-    look: str
+    pill: Pill
     when: str
     lasts: str
     zone_note: str
-    resources: tuple[Resource, ...]
+    service: str
+    places: tuple[Place, ...]
+    party: str
+    group: str
     client: Client | None
     deal_id: int | None
     responsible: str
+    pinned: bool
+    notices: list[Notice]
+    offers: list[Offer]
+    money: MoneyCard
+    today: str
+    rules: list[str]
+    rivals: list[Rival]
+    lost: list[Rival]
+    series: SeriesCard | None
+    cancelling: Outcomes | None
+    declining: Outcomes | None
+    no_show: Outcomes | None
+    can: Can
     portal: InPortal
     history: list[Entry]
-    may_change: bool
+    request_key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def needs_crm(self) -> bool:
         """Whether there is something that only the CRM may show."""
         return self.deal_id is not None or (self.client is not None and self.client.crm_id is not None)
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether it holds places of which there are several equal ones."""
+        return any(place.units for place in self.places)
 
 
 def read(tx: Session, tenant: Tenant, visit: Visit, booking_id: uuid.UUID) -> Panel:
@@ -100,35 +138,63 @@ def read(tx: Session, tenant: Tenant, visit: Visit, booking_id: uuid.UUID) -> Pa
     return of_row(tx, tenant, visit, queries.booking(tx, tenant.portal.id, visit.viewer, booking_id))
 
 
-def of_row(tx: Session, tenant: Tenant, visit: Visit, row: queries.BookingRow) -> Panel:
+def of_row(tx: Session, tenant: Tenant, visit: Visit, row: BookingRow) -> Panel:
     """The panel of a booking that was read for this visitor."""
-    booking, language = row.booking, visit.language
     zone = ZoneInfo(row.resources[0].time_zone if row.resources else visit.time_zone)
-    changes = queries.history(tx, tenant.portal.id, booking.id)
-    resources = _resource_names(tx, tenant, visit, changes)
-    names = tenancy.user_names(tx, tenant.portal.id) | {visit.viewer.user_id: visit.name}
-    stage = "paid" if booking.payment == "paid" and booking.stage == Stage.CONFIRMED else str(booking.stage)
+    look, booking = Look(visit, tenant.portal, zone, now()), row.booking
+    changes = queries.history(tx, look.portal.id, booking.id)
+    sums = queries.money(tx, look.portal.id, booking.id)
+    accept = _to_accept(booking, sums, agreed_price(tx, look.portal, booking, sums))
+    can = Can() if tenant.installation.payment_expired else _can(look, row, changes, sums, accept)
+    ended = standing.ended_by(booking, changes, look.at)
+    tongue = _tongue(tx, look, changes)
     return Panel(
         id=booking.id,
         number=booking.number,
         revision=booking.revision,
         title=booking.title,
         notes=booking.notes,
-        stage=texts.say(language, f"stage.{stage}"),
-        look=STAGE_LOOKS[stage],
-        when=texts.period(language, row.interval.start, row.interval.end, zone),
-        lasts=texts.duration(language, int(row.interval.duration.total_seconds() // 60)),
-        zone_note=texts.zone(language, zone, row.interval.start) if zone.key != visit.time_zone else "",
-        resources=row.resources,
+        stage=standing.stage_of(booking, look.at),
+        pill=standing.pill(look.language, booking, look.at),
+        when=texts.period(look.language, row.interval.start, row.interval.end, zone),
+        lasts=texts.duration(look.language, int(row.interval.duration.total_seconds() // 60)),
+        zone_note=texts.zone(look.language, zone, row.interval.start) if zone.key != visit.time_zone else "",
+        service="" if row.service.resource_id else row.service.name,
+        places=_places(row.resources, queries.unit_numbers(tx, look.portal.id, booking.id)),
+        party=texts.say(look.language, "people", count=booking.party) if booking.party > 1 else "",
+        group=booking.terms.get("group", ""),
         client=row.client,
         deal_id=booking.deal_id,
-        responsible=_user(language, names, booking.responsible_id),
-        portal=in_portal(tenant.portal, refs.of_booking(tx, tenant.portal.id, booking.id)),
-        history=[_entry(language, one, names, zone, resources) for one in changes],
-        may_change=booking.stage in HOLDING
-        and not tenant.installation.payment_expired
-        and may_change(visit.viewer, booking, row.resources),
+        responsible=tongue.person(booking.responsible_id),
+        pinned=booking.pinned,
+        notices=standing.notices(look, booking, ended, sums.paid - sums.refunded),
+        offers=beside.offers(tx, look, row) if ended in ("expired", "lost", "declined") else [],
+        money=_money(look, row, sums, accept),
+        today=look.at.astimezone(zone).date().isoformat(),
+        rules=_rules(look, booking, sums),
+        rivals=beside.rivals(tx, look, row),
+        lost=beside.losers(tx, look, row),
+        series=beside.series_card(tx, look, row),
+        cancelling=_cancelling(tx, look, row) if can.cancel else None,
+        declining=_outcomes(look, _ended_at(sums, agreed.NOTHING), []) if can.decline else None,
+        no_show=_no_show(look, booking, sums) if can.no_show else None,
+        can=can,
+        portal=in_portal(look.portal, refs.of_booking(tx, look.portal.id, booking.id)),
+        history=history.entries(tongue, changes),
     )
+
+
+def answer(
+    page: Panel, *, asking: Asking | None = None, problems: Iterable[str] = (), status: int = 200
+) -> ResponseReturnValue:
+    """The panel after something was done, with word to the page that its board is behind; or refused, with reasons."""
+    found = list(problems)
+    made = make_response(
+        render_template("bookings/_panel.html", page=page, visit=current_visit(), asking=asking, problems=found), status
+    )
+    if status == 200:
+        made.headers["HX-Trigger"] = json.dumps({"b24:changed": {"number": page.number}})
+    return made
 
 
 def check_writable(tenant: Tenant) -> None:
@@ -137,103 +203,118 @@ def check_writable(tenant: Tenant) -> None:
         raise NotAllowed("payment")
 
 
-def in_portal(portal: Portal, known: Sequence[ExternalRef]) -> InPortal:
-    """What the portal has of a booking. A picture that was taken away there is not shown."""
-    bookings = LaidCrm.from_json(portal.crm).bookings
-    pictures = []
-    for ref in known:
-        path = ""
-        if ref.kind == "item" and ref.remote_id is not None and bookings is not None:
-            path = f"/crm/type/{bookings.entity_type_id}/details/{ref.remote_id}/"
-        if ref.parked_reason is not None:
-            pictures.append(Picture(ref.kind, "parked", path, ref.parked_reason))
-        elif ref.dirty_since is not None:
-            pictures.append(Picture(ref.kind, "waiting", path, ""))
-        elif ref.remote_id is not None:
-            pictures.append(Picture(ref.kind, "there", path, ""))
-    return InPortal(tuple(pictures))
+def _tongue(tx: Session, look: Look, changes: Sequence[History]) -> Tongue:
+    people = tenancy.user_names(tx, look.portal.id) | {look.viewer.user_id: look.visit.name}
+    names = _resource_names(tx, look) if history.speaks_of_resources(changes) else {}
+    return Tongue(look.language, look.zone, look.portal.currency, people, names)
 
 
-def _resource_names(tx: Session, tenant: Tenant, visit: Visit, changes: Sequence[History]) -> Mapping[int, str]:
-    """The names of resources that the history speaks of; read only when one was changed at all."""
-    if not any("resources" in one.before for one in changes):
-        return {}
-    every = [
-        *queries.resources(tx, tenant.portal.id, visit.viewer),
-        *queries.resources(tx, tenant.portal.id, visit.viewer, archived=True),
-    ]
-    return {resource.id: resource.name for resource in every}
+def _resource_names(tx: Session, look: Look) -> Mapping[int, str]:
+    """The names of all resources that he may know of, those no longer offered too."""
+    offered, archived = (queries.resources(tx, look.portal.id, look.viewer, archived=one) for one in (False, True))
+    return {resource.id: resource.name for resource in (*offered, *archived)}
 
 
-def _entry(
-    language: str, change: History, names: Mapping[int, str], zone: ZoneInfo, resources: Mapping[int, str]
-) -> Entry:
-    return Entry(
-        action=change.action,
-        words=texts.say_refusal(language, "history", change.action),
-        details=tuple(_details(language, change, zone, resources)),
-        who=_actor(language, names, change.actor),
-        at=f"{texts.day(language, change.at.astimezone(zone).date(), short=True)}, {texts.clock(change.at, zone)}",
-    )
+def _places(resources: Sequence[Resource], numbers: Mapping[int, Sequence[int]]) -> tuple[Place, ...]:
+    return tuple(Place(one, _units(numbers.get(one.id, ()))) for one in resources)
 
 
-def _details(language: str, change: History, zone: ZoneInfo, resources: Mapping[int, str]) -> list[str]:
-    """From what to what, for a booking that was moved."""
-    if not change.before:
-        return []
-    found = []
-    if "start" in change.before or "end" in change.before:
-        found.append(_moved(language, change, zone))
-    if "resources" in change.before:
-        was, became = (_named(resources, one["resources"]) for one in (change.before, change.after))
-        if was and became:
-            found.append(f"{was} → {became}")
-    return found
-
-
-def _bound(change: Mapping[str, Any], name: str) -> datetime | None:
-    return datetime.fromisoformat(change[name]) if name in change else None
-
-
-def _moved(language: str, change: History, zone: ZoneInfo) -> str:
-    """The bounds that changed, as they were and as they are; with the day when that is another one."""
-    was, became = (_words(language, side, zone, _other_day(change, zone)) for side in (change.before, change.after))
-    return f"{was} → {became}"
-
-
-def _other_day(change: History, zone: ZoneInfo) -> bool:
-    days = {
-        bound.astimezone(zone).date()
-        for side in (change.before, change.after)
-        for name in ("start", "end")
-        if (bound := _bound(side, name))
-    }
-    return len(days) > 1
-
-
-def _words(language: str, side: Mapping[str, Any], zone: ZoneInfo, with_day: bool) -> str:
-    start, end = _bound(side, "start"), _bound(side, "end")
-    if start and end:
-        return texts.period(language, start, end, zone) if with_day else texts.span(start, end, zone)
-    bound = start or end
-    assert bound is not None, "called for changes of time only"
-    day = f"{texts.day(language, bound.astimezone(zone).date(), short=True)}, " if with_day else ""
-    known = "from_time" if start else "until_time"
-    return texts.say(language, known, time=f"{day}{texts.clock(bound, zone)}")
-
-
-def _named(resources: Mapping[int, str], ids: Sequence[int]) -> str:
-    return ", ".join(resources[one] for one in ids if one in resources)
-
-
-def _actor(language: str, names: Mapping[int, str], actor: str) -> str:
-    kind, _, number = actor.partition(":")
-    if kind == "user" and number.isdecimal():
-        return _user(language, names, int(number))
-    return texts.say_refusal(language, "actor", kind)
-
-
-def _user(language: str, names: Mapping[int, str], user_id: int | None) -> str:
-    if user_id is None:
+def _units(numbers: Sequence[int]) -> str:
+    """«место 2», «места 2 и 5», «места 1, 2 и 5»."""
+    if not numbers:
         return ""
-    return names.get(user_id) or texts.say(language, "actor.user", id=user_id)
+    *before, last = map(str, numbers)
+    listed = _("%(before)s and %(last)s", before=", ".join(before), last=last) if before else last
+    return ngettext("place %(listed)s", "places %(listed)s", len(numbers), listed=listed)
+
+
+def _can(look: Look, row: BookingRow, changes: Sequence[History], sums: Money, accept: Decimal) -> Can:
+    """What this visitor may do, and which of it is the thing to do next."""
+    booking, viewer, about = row.booking, look.viewer, (row.resources, changes, look.at)
+    may = allowed(viewer, booking, row.resources, look.at)
+    # What somebody asks for is declined, what holds its time is cancelled; who may not cancel it may still decline it.
+    asks = booking.competes or booking.needs_approval
+    can = Can(
+        confirm=may.confirm,
+        decline=may.decline and (asks or not may.cancel),
+        cancel=may.cancel and not (may.decline and asks),
+        move=may.move,
+        check_in=may.check_in and row.interval.start - look.at <= COMES_EARLY,
+        complete=may.complete,
+        no_show=may.no_show and booking.checked_in_at is None,
+        reopen=may_reopen(viewer, booking, *about),
+        pin=may.pin,
+        undo=may_undo(viewer, booking, *about),
+        accept=may.take_money and accept > 0,
+        give_back=may.take_money and sums.paid > sums.refunded,
+        take_money=may.take_money,
+    )
+    return replace(can, next_step=_next_step(can, row.interval, look.at, owed_back=sums.outstanding < 0))
+
+
+def _next_step(can: Can, during: Interval, at: datetime, *, owed_back: bool) -> str:
+    """The first that is to be done: decide, say how it ended, let in, take money or give it back."""
+    steps = (
+        ("confirm", can.confirm),
+        ("complete", can.complete and during.end <= at),
+        ("check_in", can.check_in and during.start <= at),
+        ("accept", can.accept),
+        ("give_back", can.give_back and owed_back),
+        ("check_in", can.check_in),
+        ("complete", can.complete),
+        ("move", can.move),
+    )
+    return next((step for step, is_due in steps if is_due), "")
+
+
+def _to_accept(booking: Booking, sums: Money, price: Decimal) -> Decimal:
+    """What to ask for next: of what waits the deposit, otherwise all that is outstanding."""
+    net, deposit = sums.paid - sums.refunded, agreed.deposit_of(booking)
+    if booking.stage in (Stage.PREBOOKED, Stage.EXPIRED) and net < deposit:
+        return deposit - net
+    return max(price - net, agreed.NOTHING)
+
+
+def _money(look: Look, row: BookingRow, sums: Money, accept: Decimal) -> MoneyCard:
+    booking = row.booking
+    deposit = agreed.deposit_of(booking) if booking.stage in HOLDING else agreed.NOTHING
+    return prices.money_card(look, booking.payment, sums, prices.Asked(deposit, accept), row.service.name)
+
+
+def _rules(look: Look, booking: Booking, sums: Money) -> list[str]:
+    """The rules that were frozen in the booking, while they still matter."""
+    if booking.stage not in HOLDING:
+        return []
+    rules = Policy.from_dict(booking.policy).as_dict()
+    return texts.policy_words(look.language, rules, priced=sums.price > 0, needs_approval=booking.needs_approval)
+
+
+def _cancelling(tx: Session, look: Look, row: BookingRow) -> Outcomes:
+    outcome, policy = cancel_terms(tx, look.portal, row.booking, look.at), Policy.from_dict(row.booking.policy)
+    costs = outcome.price if row.booking.stage == Stage.CONFIRMED else agreed.NOTHING
+    return _outcomes(look, outcome, prices.ladder(look, policy, costs, row.interval))
+
+
+def _no_show(look: Look, booking: Booking, sums: Money) -> Outcomes:
+    charge = no_show_fee(Policy.from_dict(booking.policy), sums.price, agreed.digits(look.portal))
+    return _outcomes(look, _ended_at(sums, charge), [])
+
+
+def _ended_at(sums: Money, charge: Decimal) -> Outcome:
+    """What it comes to when nothing but `charge` is left of the price."""
+    return Outcome(sums.price, charge, charge, sums.paid - sums.refunded)
+
+
+def _outcomes(look: Look, outcome: Outcome, steps: Sequence[Step]) -> Outcomes:
+    """«Клиент оплатил 2 400 ₽, удержим 2 400 ₽, вернём 0 ₽»; nothing where there is no money in it."""
+    rows = []
+    if outcome.net > 0:
+        rows.append((_("The client has paid"), look.money(outcome.net)))
+    if outcome.fee > 0:
+        rows.append((_("Fee by the rules"), look.money(outcome.fee)))
+    result = None
+    if outcome.outstanding > 0:
+        result = (_("The client still owes"), look.money(outcome.outstanding))
+    elif outcome.net > 0:
+        result = (_("To be given back"), look.money(outcome.owed_back))
+    return Outcomes(tuple(steps), tuple(rows), result, look.money(outcome.fee) if outcome.fee > 0 else "")

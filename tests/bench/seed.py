@@ -27,8 +27,8 @@ KINDS = ("room", "hall", "equipment", "specialist", "vehicle")
 
 BOOKINGS = text("""
 WITH place AS (
-    SELECT u.id AS unit_id, row_number() OVER (ORDER BY u.id) - 1 AS n, s.id AS service_id
-    FROM unit u JOIN requirement q ON q.resource_id = u.resource_id JOIN service s ON s.id = q.service_id
+    SELECT u.id AS unit_id, u.resource_id, row_number() OVER (ORDER BY u.id) - 1 AS n, s.id AS service_id
+    FROM unit u JOIN service s ON s.resource_id = u.resource_id
     WHERE u.portal_id = :portal
 ), slot AS (
     SELECT place.*, k, gen_random_uuid() AS booking_id,
@@ -44,8 +44,8 @@ WITH place AS (
            'manager', 'user:3', :now, :now
     FROM slot
 )
-INSERT INTO allocation (portal_id, booking_id, unit_id, during)
-SELECT :portal, booking_id, unit_id, tstzrange(starts, starts + make_interval(mins => :minutes)) FROM slot
+INSERT INTO allocation (portal_id, booking_id, unit_id, resource_id, during)
+SELECT :portal, booking_id, unit_id, resource_id, tstzrange(starts, starts + make_interval(mins => :minutes)) FROM slot
 """)
 
 REFS = text("""

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from b24app.booking.change import cancel_booking, move_booking
+from b24app.booking.change import Move, cancel_booking, move_booking
 from b24app.booking.clients import ClientData
 from b24app.booking.resources import ResourceData, archive_resource, save_resource
 from b24app.errors import InvalidInput, NotAllowed, NotFound, PolicyViolation, SlotTaken, Stale
-from b24app.ledger import occupancy, queries, refs
+from b24app.ledger import queries, refs
 from b24app.ledger.access import GrantRule, Viewer
 from b24app.ledger.models import Allocation, Booking, Client, Portal
 from b24app.scheduling.hours import OpeningHours
@@ -102,9 +102,9 @@ def test_an_archived_resource_is_not_offered(tx: Session, portal: Portal, now: d
 def test_moving_gives_the_old_time_back(tx: Session, portal: Portal, now: datetime) -> None:
     room, other = make_resource(tx, portal, now=now), make_resource(tx, portal, now=now)
     booking = make_booking(tx, portal, room, now=now)
-    moved = move_booking(tx, portal, booking.id, hour(now, 1.5), other.id, revision=1, viewer=EMPLOYEE, now=now)
+    moved = move_booking(tx, portal, booking.id, Move(hour(now, 1.5), other.id), revision=1, viewer=EMPLOYEE, now=now)
     assert moved.revision == 2
-    assert occupancy.held_resources(tx, portal.id, booking.id) == {other.id}
+    assert queries.resource_ids_of(tx, portal.id, booking.id) == (other.id,)
     make_booking(tx, portal, room, now=now)
     change = queries.history(tx, portal.id, booking.id)[0]
     assert (change.before["resources"], change.after["resources"]) == ([room.id], [other.id])
@@ -113,13 +113,13 @@ def test_moving_gives_the_old_time_back(tx: Session, portal: Portal, now: dateti
 def test_a_booking_may_be_moved_over_its_own_time(tx: Session, portal: Portal, now: datetime) -> None:
     room = make_resource(tx, portal, now=now)
     booking = make_booking(tx, portal, room, now=now)
-    move_booking(tx, portal, booking.id, hour(now, 1.5), room.id, revision=1, viewer=EMPLOYEE, now=now)
+    move_booking(tx, portal, booking.id, Move(hour(now, 1.5), room.id), revision=1, viewer=EMPLOYEE, now=now)
 
 
 def test_moving_nowhere_changes_nothing(tx: Session, portal: Portal, now: datetime) -> None:
     room = make_resource(tx, portal, now=now)
     booking = make_booking(tx, portal, room, now=now)
-    move_booking(tx, portal, booking.id, hour(now, 1), room.id, revision=1, viewer=EMPLOYEE, now=now)
+    move_booking(tx, portal, booking.id, Move(hour(now, 1), room.id), revision=1, viewer=EMPLOYEE, now=now)
     assert booking.revision == 1
     assert len(queries.history(tx, portal.id, booking.id)) == 1
 
@@ -129,13 +129,13 @@ def test_moving_onto_somebody_is_refused(tx: Session, portal: Portal, now: datet
     booking = make_booking(tx, portal, room, now=now)
     make_booking(tx, portal, room, now=now, interval=hour(now, 3))
     with pytest.raises(SlotTaken):
-        move_booking(tx, portal, booking.id, hour(now, 2.5), room.id, revision=1, viewer=EMPLOYEE, now=now)
+        move_booking(tx, portal, booking.id, Move(hour(now, 2.5), room.id), revision=1, viewer=EMPLOYEE, now=now)
 
 
 def test_who_looked_at_an_older_state_is_refused(tx: Session, portal: Portal, now: datetime) -> None:
     room = make_resource(tx, portal, now=now)
     booking = make_booking(tx, portal, room, now=now)
-    move_booking(tx, portal, booking.id, hour(now, 2), room.id, revision=1, viewer=EMPLOYEE, now=now)
+    move_booking(tx, portal, booking.id, Move(hour(now, 2), room.id), revision=1, viewer=EMPLOYEE, now=now)
     with pytest.raises(Stale) as refusal:
         cancel_booking(tx, portal, booking.id, revision=1, viewer=EMPLOYEE, now=now)
     assert refusal.value.revision == 2

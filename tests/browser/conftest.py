@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect, sync_playwright
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -47,6 +48,7 @@ FLAGS = [
 ]  # fmt: skip
 BLOCK_THIRD_PARTY_COOKIES = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
 PATIENCE_MS = 15_000
+expect.set_options(timeout=PATIENCE_MS)
 _serial = itertools.count(1)
 
 
@@ -83,27 +85,33 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site(database_server: str, database_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One for all tests that need no particular company."""
+    with standing(database_server, database_template, tmp_path_factory.mktemp("browser")) as made:
+        yield made
+
+
+@contextmanager
+def standing(server: str, template: str, folder: Path) -> Iterator[Site]:
     """Portal, application and worker, installed by an administrator."""
     portal_port, app_port = free_port(), free_port()
     auth, app_url = f"http://127.0.0.1:{portal_port}", f"http://127.0.0.1:{app_port}"
     hosts = Hosts(f"localhost:{portal_port}", f"127.0.0.1:{portal_port}", "http")
     emulator = create_emulator(small_world(time.time(), hosts))
-    with database.cloned(database_server, database_template) as url, Running(emulator, portal_port):
+    with database.cloned(server, template) as url, Running(emulator, portal_port):
         settings = make_settings(
-            url, tmp_path_factory.mktemp("browser"), app_url=app_url, auth_servers=(auth,), allow_http=True,
-            allow_private=True,
+            url, folder, app_url=app_url, auth_servers=(auth,), allow_http=True, allow_private=True
         )  # fmt: skip
         app = create_app(settings)
         engine = app.extensions["b24"].engine
-        server = make_server("127.0.0.1", app_port, app, threaded=True, request_handler=Quiet)
-        serving = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        web = make_server("127.0.0.1", app_port, app, threaded=True, request_handler=Quiet)
+        serving = threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True)
         serving.start()
         made = Site(f"http://localhost:{portal_port}", app_url, emulator.world, engine)
         install_like_a_person(made.portal_url, app_url, lambda *words: _command(engine, *words))
         with _worker(url, auth, app_url):
             yield made
-        server.shutdown()
-        server.server_close()
+        web.shutdown()
+        web.server_close()
         serving.join()
         app.extensions["b24"].http.close()
         engine.dispose()
@@ -184,6 +192,12 @@ class Visitor:
         self.page.goto(self.site.portal_url)
         self.page.get_by_role("link", name="Бронирование", exact=True).first.click()
         self.frame.locator("#board").wait_for()
+        return self
+
+    def on(self, day: date) -> Visitor:
+        """Shows this day on the board."""
+        self.frame.locator("#day-input").fill(day.isoformat())
+        self.frame.locator(f'#board[data-day="{day}"]').wait_for()
         return self
 
     def tomorrow(self) -> Visitor:

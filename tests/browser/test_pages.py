@@ -42,7 +42,7 @@ def test_board_and_resources_are_accessible(admin: Visitor, site: Site) -> None:
     assert findings(admin) == []
     admin.frame.locator("#f-start").fill("x")
     admin.frame.locator("#f-client_phone").fill("12")
-    admin.frame.locator("#booking-form [type=submit]").click()
+    admin.frame.locator("#send-policy").click()
     admin.frame.locator("#problems").wait_for()
     assert findings(admin) == []
     admin.page.keyboard.press("Escape")
@@ -60,7 +60,7 @@ def test_the_tab_and_a_booking_are_accessible(visitor: Visitor, site: Site) -> N
     assert findings(visitor) == []
     visitor.tomorrow()
     press(visitor, room, 10, 11)
-    visitor.frame.locator("#booking-form [type=submit]").click()
+    visitor.frame.locator("#send-policy").click()
     visitor.frame.locator("#booking").wait_for()
     assert findings(visitor) == []
     visitor.frame.get_by_role("button", name="Отменить бронь…").click()

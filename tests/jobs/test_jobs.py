@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from b24app.booking.attendance import settle_due
+from b24app.errors import NotFound, Stale
 from b24app.jobs import periodic
 from b24app.jobs.app import Tools, app
 from b24app.jobs.worker import run_worker
@@ -212,3 +216,90 @@ def test_round_of_upkeep_runs_as_a_job(company: Company, made: Made) -> None:
         queue.defer(tx, "jobs.look_after", timestamp=0)
     run_worker(made, once=True)
     assert_shown(company.rig, booking.id)
+
+
+# What the clock decides about bookings ----
+
+
+def stages(engine: Engine) -> dict[int, str]:
+    """The stage of every booking by its number."""
+    with transaction(engine) as tx:
+        return {booking.number: booking.stage for booking in tx.query(Booking)}
+
+
+def test_what_the_clock_has_decided_is_written_down_and_drawn(company: Company, tools: Tools, clock: Clock) -> None:
+    ended = company.book(company.room, 1)
+    held = company.book(company.room, 20, intent="hold")
+    later = company.book(company.person, 40)
+    company.rig.drain()
+    clock.forward(3 * 3600)
+    periodic.settle_bookings(tools)
+    assert stages(tools.engine) == {ended.number: "completed", held.number: "prebooked", later.number: "confirmed"}
+    clock.forward(18 * 3600)
+    periodic.settle_bookings(tools)
+    assert stages(tools.engine) == {ended.number: "completed", held.number: "expired", later.number: "confirmed"}
+    company.rig.drain(3)
+    for booking in (ended, held, later):
+        assert_shown(company.rig, booking.id)
+
+
+def test_settling_wakes_the_drain_and_a_second_round_finds_nothing(
+    company: Company, tools: Tools, clock: Clock
+) -> None:
+    company.book(company.room)
+    company.rig.drain()
+    clock.forward(3 * 3600)
+    clear(tools.engine)
+    periodic.settle_bookings(tools)
+    assert jobs(tools.engine) == [(refs.DRAIN, "todo")]
+    clear(tools.engine)
+    periodic.settle_bookings(tools)
+    assert jobs(tools.engine) == []
+
+
+@pytest.mark.parametrize("error", [Stale(2), NotFound("booking"), OperationalError("deadlock", {}, Exception())])
+def test_a_booking_that_cannot_be_settled_stops_no_other(
+    company: Company, tools: Tools, clock: Clock, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    booked = [company.book(company.room, hours) for hours in (1, 2, 3)]
+    clock.forward(5 * 3600)
+    poor = min(one.id for one in booked)
+
+    def settle(tx: Session, portal: Portal, booking_id: uuid.UUID, now: datetime) -> bool:
+        done = settle_due(tx, portal, booking_id, now)
+        if booking_id == poor:
+            raise error
+        return done
+
+    monkeypatch.setattr(periodic, "settle_due", settle)
+    periodic.settle_bookings(tools)
+    assert stages(tools.engine) == {one.number: "confirmed" if one.id == poor else "completed" for one in booked}, (
+        "each in a transaction of its own"
+    )
+    monkeypatch.undo()
+    periodic.settle_bookings(tools)
+    assert set(stages(tools.engine).values()) == {"completed"}
+
+
+def test_a_round_settles_so_many_and_the_next_goes_on(
+    company: Company, tools: Tools, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hours in (1, 2, 3):
+        company.book(company.room, hours)
+    clock.forward(5 * 3600)
+    monkeypatch.setattr(periodic, "SETTLED_AT_ONCE", 2)
+    periodic.settle_bookings(tools)
+    assert sorted(stages(tools.engine).values()) == ["completed", "completed", "confirmed"]
+    periodic.settle_bookings(tools)
+    assert set(stages(tools.engine).values()) == {"completed"}
+
+
+def test_bookings_of_an_installation_that_has_gone_are_left_alone(company: Company, tools: Tools, clock: Clock) -> None:
+    company.book(company.room)
+    with transaction(tools.engine) as tx:
+        tenant = tenancy.tenant(tx, company.rig.portal_id)
+        assert tenant is not None
+        tenancy.end_installation(tx, tenant.installation, clock())
+    clock.forward(5 * 3600)
+    periodic.settle_bookings(tools)
+    assert set(stages(tools.engine).values()) == {"confirmed"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from psycopg.errors import CheckViolation
@@ -13,29 +14,38 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from b24app.errors import NotFound, SlotTaken
-from b24app.ledger import occupancy, queries
-from b24app.ledger.models import Portal
+from b24app.ledger import catalog, occupancy
+from b24app.ledger.models import Portal, Resource
 from b24app.ledger.session import transaction
+from b24app.scheduling.allocation import Seat
+from b24app.scheduling.interval import Interval
 from tests.factories import hour, make_booking, make_portal, make_resource
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def units_of(tx: Session, portal: Portal, room: Resource) -> tuple[int, ...]:
+    return catalog.stock(tx, portal.id, [room.id], [], hour(EPOCH, 0)).units(room.id)
 
 
 def test_touching_allocations_stand_beside_each_other(tx: Session, portal: Portal, now: datetime) -> None:
     room = make_resource(tx, portal, now=now)
     make_booking(tx, portal, room, now=now, interval=hour(now, 1))
     make_booking(tx, portal, room, now=now, interval=hour(now, 2))
-    units = queries.offer(tx, portal.id, room).unit_ids
-    assert occupancy.taken(tx, portal.id, units, hour(now, 0, 10)) == [hour(now, 1), hour(now, 2)]
+    held = occupancy.held(tx, portal.id, units_of(tx, portal, room), hour(now, 0, 10))
+    assert [seat.during for seat in held] == [hour(now, 1), hour(now, 2)]
 
 
 def test_the_constraint_refuses_what_the_check_overlooked(tx: Session, portal: Portal, now: datetime) -> None:
     room = make_resource(tx, portal, now=now)
     first = make_booking(tx, portal, room, now=now)
     other = make_booking(tx, portal, room, now=now, interval=hour(now, 5))
-    units = queries.offer(tx, portal.id, room).unit_ids
+    (unit,) = units_of(tx, portal, room)
+    seat = Seat(room.id, unit, hour(now, 1.5))
     with pytest.raises(SlotTaken), tx.begin_nested():
-        occupancy.occupy(tx, portal.id, other.id, units, hour(now, 1.5))
-    occupancy.release(tx, portal.id, first.id, now)
-    occupancy.occupy(tx, portal.id, other.id, units, hour(now, 1.5))
+        occupancy.occupy(tx, portal.id, other.id, [seat], seat.during)
+    occupancy.release(tx, portal.id, [first.id], now)
+    occupancy.occupy(tx, portal.id, other.id, [seat], seat.during)
 
 
 @pytest.mark.parametrize("during", ["empty", "[2026-03-10,)", "(,2026-03-10)"])
@@ -50,9 +60,14 @@ def test_ranges_that_would_slip_through_are_refused(tx: Session, portal: Portal,
 
 
 def test_other_violations_are_not_taken_for_a_taken_slot(tx: Session, portal: Portal, now: datetime) -> None:
-    booking = make_booking(tx, portal, make_resource(tx, portal, now=now), now=now)
-    with pytest.raises(IntegrityError), tx.begin_nested():
-        occupancy.occupy(tx, portal.id, booking.id, [10**9], hour(now, 7))
+    room = make_resource(tx, portal, now=now)
+    booking = make_booking(tx, portal, room, now=now)
+    nothing = cast(Interval, SimpleNamespace(start=now, end=now))
+    with pytest.raises(IntegrityError) as failure, tx.begin_nested():
+        occupancy.occupy(
+            tx, portal.id, booking.id, [Seat(room.id, units_of(tx, portal, room)[0], nothing)], hour(now, 7)
+        )
+    assert isinstance(failure.value.orig, CheckViolation)
 
 
 def test_locking_another_portals_resource_finds_nothing(tx: Session, portal: Portal, now: datetime) -> None:

@@ -24,7 +24,7 @@ import pytest
 
 from b24app.bitrix.hosts import HostPolicy
 from b24app.bitrix.transport import http_session
-from b24app.booking.change import cancel_booking, move_booking
+from b24app.booking.change import Move, cancel_booking, move_booking
 from b24app.ledger.models import Booking
 from b24app.ledger.occupancy import as_interval
 from b24app.ledger.session import connect, transaction
@@ -195,9 +195,10 @@ def _change(scene: Scene, booking_id: uuid.UUID, meanwhile: str, seed: int) -> N
         here, elsewhere = (room, person) if "company" in held else (person, room)
         later = Interval(was.start + timedelta(days=30), was.end + timedelta(days=30, minutes=30))
         if meanwhile == "moved":
-            move_booking(tx, portal, booking_id, later, here, revision=booking.revision, viewer=ADMIN, now=now)
+            move_booking(tx, portal, booking_id, Move(later, here), revision=booking.revision, viewer=ADMIN, now=now)
         elif meanwhile == "moved elsewhere":
-            move_booking(tx, portal, booking_id, later, elsewhere, revision=booking.revision, viewer=ADMIN, now=now)
+            move = Move(later, elsewhere)
+            move_booking(tx, portal, booking_id, move, revision=booking.revision, viewer=ADMIN, now=now)
         elif meanwhile == "cancelled":
             cancel_booking(tx, portal, booking_id, revision=booking.revision, viewer=ADMIN, now=now)
 

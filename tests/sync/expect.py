@@ -37,8 +37,9 @@ def assert_shown(rig: Rig, booking_id: uuid.UUID) -> None:
         booking = tx.get(Booking, booking_id)
         assert booking is not None
         known = refs.of_booking(tx, rig.portal_id, booking_id)
-        resources = outbox.subjects(tx, rig.portal_id, known).bookings[booking_id].resources
-        targets = refs.event_targets(rig.ledger(tx), resources) if booking.stage in SHOWN else []
+        row = outbox.subjects(tx, rig.portal_id, known).bookings[booking_id]
+        holds = booking.stage in SHOWN and not booking.competes
+        targets = refs.event_targets(rig.ledger(tx), row.resources) if holds else []
         crm = LaidCrm.from_json(rig.ledger(tx).crm)
     (item,) = items_of(rig, booking_id)
     events = {_target(row): row for row in events_of(rig, booking_id)}
@@ -49,8 +50,8 @@ def assert_shown(rig: Rig, booking_id: uuid.UUID) -> None:
     assert all(ref.dirty_since is None and ref.written_revision == ref.revision for ref in known)
     assert all(ref.intent is None and ref.parked_reason is None for ref in known)
     _assert_item(item, booking, crm)
-    for target, row in events.items():
-        _assert_event(row, target, booking, resources[0].name)
+    for target, event in events.items():
+        _assert_event(event, target, booking, row.service.name)
 
 
 def _target(row: dict[str, Any]) -> str:

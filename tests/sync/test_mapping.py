@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def row(*resources: dict[str, Any], client: Client | None = None, **changes: Any
     start, end = datetime(2026, 3, 12, 9, tzinfo=UTC), datetime(2026, 3, 12, 11, tzinfo=UTC)
     values: dict[str, Any] = {
         "id": BOOKING_ID, "number": 1001, "during": Range(start, end, "[)"), "stage": "confirmed", "payment": "none",
-        "title": "", "notes": "", "deal_id": None, "responsible_id": 3,
+        "title": "", "notes": "", "deal_id": None, "responsible_id": 3, "competes": False,
     }  # fmt: skip
     held = tuple(Resource(**one) for one in resources or (ROOM,))
     return BookingRow(Booking(**values | changes), Service(name=held[0].name), client, held)
@@ -68,6 +69,23 @@ def test_field_that_the_portal_lacks_is_not_written() -> None:
 def test_stage_of_the_funnel(stage: str, payment: str, shown: str) -> None:
     fields = mapping.booking_item(PLACE, row(stage=stage, payment=payment), {}, new=False)
     assert fields["stageId"] == CRM.stages[shown]
+
+
+def test_a_request_stands_in_the_funnel_and_in_no_calendar() -> None:
+    request = row(stage="prebooked", competes=True)
+    assert mapping.booking_item(PLACE, request, {}, new=False)["stageId"] == CRM.stages["prebooked"]
+    assert not mapping.is_wanted(request.booking, "company", ["company"])
+
+
+@pytest.mark.parametrize(
+    ("price", "shown"), [("0", {"opportunity": "0"}), ("2400.000", {"opportunity": "2400", "currencyId": "KZT"}),
+                         ("99.500", {"opportunity": "99.5", "currencyId": "KZT"})],
+)  # fmt: skip
+def test_price_is_the_amount_of_the_item(price: str, shown: dict[str, str]) -> None:
+    place = Place("en", "https://portal.example", CRM, "KZT")
+    fields = mapping.booking_item(place, row(), {}, new=False, price=Decimal(price))
+    assert {name: fields[name] for name in ("opportunity", "currencyId") if name in fields} == shown
+    assert fields["isManualOpportunity"] == "Y"
 
 
 def test_resources_are_bound_by_type_and_item() -> None:

@@ -6,17 +6,19 @@ import contextlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
-from b24app.booking.change import cancel_booking, move_booking
+from b24app.booking.change import Move, cancel_booking, confirm_booking, move_booking
 from b24app.booking.clients import ClientData
 from b24app.booking.resources import archive_resource
 from b24app.ledger import outbox, refs, tenancy
 from b24app.ledger.models import Booking, ExternalRef, Resource
 from b24app.ledger.session import DatabaseError, transaction
+from b24app.scheduling.pricing import Tariff
 from b24app.sync.laid import LaidCrm
 from b24app.sync.lay_crm import KEYS
 from b24app.sync.projection import Pace
@@ -30,6 +32,7 @@ from tests.sync.expect import assert_shown, events_of, items_of, refs_of
 from tests.sync.rig import Clock, Company, Rig, lay_down
 
 NASTY = "Тренинг 🎤 <script>alert(1)</script> $result[x][id] {number} %s"
+MINUTE = timedelta(minutes=1)
 ADDS = ["crm.item.add", "calendar.event.add"]
 
 
@@ -42,7 +45,7 @@ def move(company: Company, booking: Booking, hours: float, to: Resource) -> None
     now = rig.clock()
     with transaction(rig.engine) as tx:
         move_booking(
-            tx, rig.ledger(tx), booking.id, factories.hour(now, hours), to.id,
+            tx, rig.ledger(tx), booking.id, Move(factories.hour(now, hours), to.id),
             revision=tx.get_one(Booking, booking.id).revision, viewer=ADMIN, now=now,
         )  # fmt: skip
 
@@ -58,7 +61,9 @@ def touch(rig: Rig, booking: Booking, *resources: Resource, bulk: bool = False, 
         row = tx.get_one(Booking, booking.id)
         for name, value in changes.items():
             setattr(row, name, value)
-        refs.touch_booking(tx, rig.ledger(tx), booking.id, resources, rig.clock(), bulk=bulk)
+        refs.mark_behind(tx, rig.portal_id, [booking.id], rig.clock(), bulk=bulk)
+        refs.draw_booking(tx, rig.ledger(tx), row, resources, rig.clock(), bulk=bulk)
+        refs.announce(tx, rig.portal_id)
 
 
 def change_rows(rig: Rig, booking: Booking, **values: Any) -> None:
@@ -174,6 +179,68 @@ def test_confirmed_and_paid_is_a_stage_of_the_funnel(company: Company) -> None:
     touch(company.rig, booking, company.room, payment="paid")
     company.rig.drain()
     assert items_of(company.rig, booking.id)[0]["stageId"].endswith(":CLIENT")
+
+
+def request_of(company: Company, *, hours: float = 5, **tariff: Any) -> Booking:
+    """A request that competes for the room, at a price."""
+    rig = company.rig
+    with transaction(rig.engine) as tx:
+        service = factories.make_service(
+            tx, rig.ledger(tx), (company.room, 1), rules={"winner": "manager"},
+            tariff=Tariff("Studio", "hour", Decimal(2400), **tariff),
+        )  # fmt: skip
+        interval = factories.hour(rig.clock(), hours)
+        return factories.book_service(tx, rig.ledger(tx), service, now=rig.clock(), interval=interval)
+
+
+def test_request_has_an_item_and_gets_its_event_when_it_is_confirmed(company: Company) -> None:
+    rig = company.rig
+    won, lost = request_of(company), request_of(company)
+    rig.drain()
+    for booking in (won, lost):
+        (item,) = items_of(rig, booking.id)
+        assert item["stageId"].endswith(":NEW")
+        assert events_of(rig, booking.id) == []
+    with transaction(rig.engine) as tx:
+        confirm_booking(tx, rig.ledger(tx), won.id, revision=1, viewer=ADMIN, now=rig.clock())
+    rig.drain(2)
+    assert_shown(rig, won.id)
+    assert len(events_of(rig, won.id)) == 1
+    assert items_of(rig, lost.id)[0]["stageId"].endswith(":FAIL")
+    assert events_of(rig, lost.id) == []
+
+
+def test_confirmed_booking_that_is_a_request_again_leaves_the_calendar(company: Company) -> None:
+    booking = company.book(company.room)
+    company.rig.drain()
+    touch(company.rig, booking, stage="prebooked", competes=True)
+    company.rig.drain(2)
+    assert events_of(company.rig, booking.id) == []
+
+
+def test_price_is_shown_as_the_items_amount(company: Company) -> None:
+    rig = company.rig
+    booking = request_of(company)
+    rig.drain()
+    assert (items_of(rig, booking.id)[0]["opportunity"], items_of(rig, booking.id)[0]["currencyId"]) == (2400, "RUB")
+    cancel(rig, booking)
+    rig.drain()
+    assert items_of(rig, booking.id)[0]["opportunity"] == 0
+
+
+def test_link_to_a_resource_that_came_late_is_put_into_a_request(company: Company, clock: Clock) -> None:
+    rig = company.rig
+    with transaction(rig.engine) as tx:
+        late = factories.make_resource(tx, rig.ledger(tx), now=rig.clock(), name="Зал")
+        tx.execute(update(ExternalRef).where(ExternalRef.resource_id == late.id).values(due_at=rig.clock() + MINUTE))
+        service = factories.make_service(tx, rig.ledger(tx), (late, 1), rules={"winner": "manager"})
+        booking = factories.book_service(tx, rig.ledger(tx), service, now=rig.clock())
+        field = LaidCrm.from_json(rig.ledger(tx).crm).need("bookings").fields["resource"]
+    rig.drain()
+    assert items_of(rig, booking.id)[0][field] == []
+    clock.forward(61)
+    rig.drain(2)
+    assert len(items_of(rig, booking.id)[0][field]) == 1
 
 
 # Changes

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from b24app import texts
 from b24app.ledger.models import Booking, Client, ExternalRef, Resource
 from b24app.ledger.occupancy import as_interval
 from b24app.scheduling.hours import OpeningHours
@@ -21,7 +22,7 @@ from emulator import faults
 from tests import factories
 from tests.stand import EMPLOYEE, MANAGER, SECOND_MANAGER, Frame
 from tests.web.installed import Installed, everything
-from tests.web.test_board import booked, room, words
+from tests.web.test_board import booked, counted, room, words
 
 DEAL_TAB = "CRM_DEAL_DETAIL_TAB"
 DENIED_DEAL = 3
@@ -190,6 +191,10 @@ def test_a_responsible_person_who_is_known_here(installed: Installed, resource: 
 
 # Bad input ----
 
+# What else would be said of a Tuesday evening.
+CLOSED = texts.say_violation("ru", "outside_hours", {"closed": "hours", "hours": "9:00–18:00", "day": DAY}).replace(
+    "\N{NO-BREAK SPACE}", " "
+)
 BAD: dict[str, tuple[dict[str, Any], int, dict[str, str]]] = {
     "nothing at all": (
         {"resource": "", "date": "", "start": "", "end": ""},
@@ -212,11 +217,11 @@ BAD: dict[str, tuple[dict[str, Any], int, dict[str, str]]] = {
         {"end_date": "2026-03-09"}, 422, {"end": "Окончание должно быть позже начала"},
     ),
     "past": ({"date": "2026-03-09"}, 422, {"start": "Это время уже прошло"}),
-    "outside of the hours": ({"start": "19:00", "end": "20:00"}, 422, {"start": "В это время закрыто"}),
+    "outside of the hours": ({"start": "19:00", "end": "20:00"}, 422, {"start": CLOSED}),
     "ten years": (
         {"end_date": "2036-03-10"},
         422,
-        {"end": "Самая длинная бронь здесь — 8 ч", "start": "В это время закрыто"},
+        {"end": "Самая длинная бронь здесь — 8 ч"},
     ),
     "too far ahead": (
         {"date": "2029-03-12"}, 422, {"start": "Бронировать можно не дальше чем на 365 дней вперёд"},
@@ -263,10 +268,94 @@ def test_bad_input_names_its_field_and_changes_nothing(installed: Installed, res
     assert everything(installed.engine) == before
 
 
+# What no form of ours sends, by the codes of the fields.
+FORGED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "nobody comes": ({"party": 0}, {"party": "out_of_range"}),
+    "fewer than nobody": ({"party": -1}, {"party": "out_of_range"}),
+    "too many come": ({"party": 10**9}, {"party": "out_of_range"}),
+    "a party that is no number": ({"party": "two"}, {"party": "not_a_number"}),
+    "an intent that there is not": ({"intent": "steal"}, {"intent": "forged"}),
+    "a length that is no length": ({"minutes": 0}, {"minutes": "forged"}),
+    "a length of years": ({"minutes": 10**9}, {"minutes": "forged"}),
+    "somebody picked who is no number": ({"pick-0": "²"}, {"pick-0": "not_a_number"}),
+    "an extra where there are none": ({"extras-light": 1}, {"extras": "unknown_choice"}),
+    "so many of an extra that it is no number": ({"extras-light": "9" * 40}, {"extras-light": "not_a_number"}),
+    "a group that is a book": ({"group": "x" * 121}, {"group": "too_many_characters"}),
+    "a repetition that there is not": ({"freq": "hourly", "count": 2}, {"freq": "unknown_choice"}),
+    "a series without end": ({"freq": "daily"}, {"count": "required"}),
+    "a series of 10,000 dates": ({"freq": "daily", "count": 10_000}, {"count": "too_many_dates"}),
+    "a series of two hundred years": (
+        {"freq": "daily", "until": "2099-12-31"}, {"until": "too_many_dates"},
+    ),
+    "two ends of a series": ({"freq": "daily", "count": 2, "until": "2026-03-12"}, {"until": "both_ends"}),
+    "a series that ends before it begins": (
+        {"freq": "daily", "until": "2026-03-09"}, {"until": "until_before_start"},
+    ),
+    "every no weeks": ({"freq": "weekly", "every": 0, "count": 2}, {"every": "out_of_range"}),
+    "an eighth day of the week": ({"freq": "weekly", "weekdays": 7, "count": 2}, {"weekdays": "unknown_choice"}),
+    "exceptions that are no dates": (
+        {"freq": "daily", "count": 2, "except_days": "завтра"}, {"except_days": "not_a_date"},
+    ),
+    "nothing but exceptions": (
+        {"freq": "daily", "count": 1, "except_days": "10.03.2026"}, {"except_days": "no_dates"},
+    ),
+    "no date left ticked": ({"freq": "daily", "count": 2}, {"days": "no_dates"}),
+    "other dates than those of the series": (
+        {"freq": "daily", "count": 2, "days": "2026-04-01"}, {"days": "no_dates"},
+    ),
+    "dates that are none": ({"freq": "daily", "count": 2, "days": "x"}, {"days": "not_a_date"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_no_form_of_ours_sends_is_refused_at_its_field(
+    installed: Installed, resource: Resource, name: str
+) -> None:
+    changed, codes = FORGED[name]
+    frame = installed.open(EMPLOYEE)
+    before = everything(installed.engine)
+    answer = frame.post("/app/bookings", **form(resource) | changed)
+    assert answer.status_code == 422
+    for field, code in codes.items():
+        sentence = html.escape(texts.say_refusal("ru", "field", code))
+        assert f'<a href="#f-{field}">{sentence}</a>' in answer.text
+    assert everything(installed.engine) == before
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "end", "codes"),
+    [
+        ("2026-03-29", "2:30", "4:00", {"start": "hour_missing"}),
+        ("2026-03-29", "1:00", "2:30", {"end": "hour_missing"}),
+        ("2026-10-25", "2:30", "4:00", {"start": "hour_doubled"}),
+        ("2026-10-25", "1:00", "2:30", {"end": "hour_doubled"}),
+    ],
+)
+def test_a_time_that_the_clock_skips_or_shows_twice_is_refused_at_its_field(
+    installed: Installed, manager: Frame, day: str, start: str, end: str, codes: dict[str, str]
+) -> None:
+    there = room(installed, time_zone="Europe/Berlin")
+    before = everything(installed.engine)
+    answer = manager.post("/app/bookings", **form(there, date=day, start=start, end=end))
+    assert answer.status_code == 422
+    said = {name: texts.say_refusal("ru", "field", code) for name, code in codes.items()}
+    assert at_fields(answer) == {name: text.replace("\N{NO-BREAK SPACE}", " ") for name, text in said.items()}
+    assert everything(installed.engine) == before
+
+
+def test_a_plain_booking_is_twelve_statements_with_those_of_the_bearer(
+    installed: Installed, resource: Resource, manager: Frame
+) -> None:
+    manager.post("/app/bookings", **form(resource, start="9:00", end="10:00"))
+    with counted(installed.engine) as sent:
+        made(manager.post("/app/bookings", **form(resource)))
+    assert len(sent) <= 12, "\n".join(sent)
+
+
 def test_every_broken_rule_is_listed_at_the_top(installed: Installed, resource: Resource, manager: Frame) -> None:
     answer = manager.post("/app/bookings", **form(resource, date="2026-03-09", start="19:10", end="19:20"))
     top = words(answer.text[answer.text.index('id="problems"') : answer.text.index("</ol>")])
-    for sentence in ("5 причин", "уже прошло", "закрыто", "шагом 30 мин", "короткая бронь здесь — 30 мин"):
+    for sentence in ("5 причин", "уже прошло", "9:00–18:00", "шагом 30 мин", "короткая бронь здесь — 30 мин"):
         assert sentence in top
 
 

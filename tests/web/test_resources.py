@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
 from typing import Any
 
 import pytest
 
-from b24app.ledger import queries
+from b24app import texts
+from b24app.booking.resources import SpecialDay, archive_resource
+from b24app.ledger import facilities, queries
 from b24app.ledger.models import Installation, Resource, Service
-from b24app.scheduling.hours import OpeningHours
-from b24app.web.forms import hours_text, parse_hours
+from b24app.scheduling.hours import OpeningHours, Stretch
+from b24app.web.forms_facilities import hours_text, parse_hours
 from emulator import faults
 from tests.factories import ADMIN
 from tests.stand import MANAGER, SECOND_MANAGER, Frame
@@ -25,8 +29,13 @@ def form(**changed: Any) -> dict[str, Any]:
     return {
         "kind": "room", "name": "«Ока»", "city": "Москва", "address": "Пресня, 3-й этаж", "capacity": "6",
         "time_zone": "Europe/Moscow", "step_minutes": "30", "min_minutes": "30", "max_minutes": "240",
-        "horizon_days": "90", "calendar_mode": "default", **{f"hours_{day}": OFFICE for day in range(5)}, **changed,
+        "horizon_days": "90", "calendar_mode": "default", "units": "1", "buffer_before": "0", "buffer_after": "0",
+        **{f"hours_{day}": OFFICE for day in range(5)}, **changed,
     }  # fmt: skip
+
+
+def sentence(code: str) -> str:
+    return texts.say("ru", f"field.{code}").replace("\N{NO-BREAK SPACE}", " ")
 
 
 def only(installed: Installed) -> tuple[Resource, Service, list[OpeningHours]]:
@@ -34,7 +43,7 @@ def only(installed: Installed) -> tuple[Resource, Service, list[OpeningHours]]:
     with installed.tx() as tx:
         portal_id = installed.portal().id
         (resource,) = queries.resources(tx, portal_id, ADMIN)
-        service = queries.service_of(tx, portal_id, resource.id)
+        service = facilities.bare_service(tx, portal_id, resource.id)
         return resource, service, list(queries.hours(tx, portal_id).get(resource.id, ()))
 
 
@@ -95,6 +104,42 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "hours that overlap": ({"hours_0": "9–13, 12–18"}, {"hours": "Эти часы пересекаются"}),
     "a larger number than any": ({"capacity": "9" * 30}, {"capacity": "Введите целое число"}),
+    "no unit": ({"units": "0"}, {"units": sentence("out_of_range")}),
+    "more units than anybody has": ({"units": "201"}, {"units": sentence("out_of_range")}),
+    "units in words": ({"units": "пять"}, {"units": sentence("not_a_number")}),
+    "a negative buffer": ({"buffer_before": "-5"}, {"buffer_before": sentence("out_of_range")}),
+    "a buffer over a day": ({"buffer_after": "1441"}, {"buffer_after": sentence("out_of_range")}),
+    "no buffer at all": ({"buffer_after": ""}, {"buffer_after": sentence("required")}),
+    "holidays of nowhere": ({"holidays": "XX"}, {"holidays": sentence("unknown_choice")}),
+    "no such rules": ({"policy_id": "424242"}, {"policy_id": sentence("unknown_choice")}),
+    "no such tariff": ({"tariff_id": "424242"}, {"tariff_id": sentence("unknown_choice")}),
+    "an unknown part": ({"parts": "424242"}, {"parts": sentence("unknown_resource")}),
+    "a part that is no number": ({"parts": "<b>"}, {"parts": sentence("unknown_resource")}),
+    "a special date that is none": (
+        {"special-0-day": "2026-02-30", "special-0-hours": "9-10"},
+        {"special-0-day": sentence("not_a_date")},
+    ),
+    "hours without their date": ({"special-4-hours": "9–10"}, {"special-0-day": sentence("required")}),
+    "special hours of no day": (
+        {"special-0-day": "2026-05-08", "special-0-hours": "9–25"},
+        {"special-0-hours": sentence("hours_wrong")},
+    ),
+    "special hours that overlap": (
+        {"special-1-day": "2026-05-08", "special-1-hours": "9–13, 12–18"},
+        {"special-0-hours": sentence("hours_overlap")},
+    ),
+    "a date twice": (
+        {"special-0-day": "2026-05-08", "special-2-day": "2026-05-08", "special-2-hours": "9–12"},
+        {"special-1-day": sentence("date_twice")},
+    ),
+    "an hour that does not exist": (
+        {"time_zone": "Europe/Berlin", "special-0-day": "2026-03-29", "special-0-hours": "2:30–8"},
+        {"special-0-hours": sentence("hour_missing")},
+    ),
+    "an hour that exists twice": (
+        {"time_zone": "Europe/Berlin", "special-0-day": "2026-10-25", "special-0-hours": "2:30–8"},
+        {"special-0-hours": sentence("hour_doubled")},
+    ),
 }  # fmt: skip
 
 
@@ -154,7 +199,7 @@ def test_pages_are_for_administrators(installed: Installed, path: str) -> None:
     path = path.format(id=room(installed).id)
     answer = installed.open(MANAGER).get(f"/app/resources{path}")
     assert answer.status_code == 403
-    assert "Менять ресурсы могут только администраторы" in words(answer.text)
+    assert words(texts.say("ru", "not_allowed.settings")) in words(answer.text)
 
 
 @pytest.mark.parametrize("path", ["", "/{id}", "/{id}/archive", "/{id}/restore"])
@@ -241,3 +286,121 @@ def test_archiving_what_was_changed_meanwhile_is_refused(installed: Installed, a
 def test_an_id_that_no_database_could_hold_is_not_found(admin: Frame) -> None:
     assert admin.get(f"/app/resources/{10**30}").status_code == 404
     assert admin.get(f"/app/bookings/no/{10**30}").status_code == 404
+
+
+def test_everything_that_is_said_is_shown_again_and_saved_back(installed: Installed, admin: Frame) -> None:
+    answer = admin.post("/app/resources", **form(
+        units="5", buffer_before="10", buffer_after="15", holidays="RU", step_minutes="20", min_minutes="20",
+        **{"special-0-day": "2026-05-08", "special-0-hours": "10–14, 22:00–2:00", "special-3-day": "2026-05-09"},
+    ))  # fmt: skip
+    assert answer.status_code == 200
+    listed = words(answer.text)
+    assert words(texts.say("ru", "pieces", count=5)) in listed
+    minutes = {name: texts.duration("ru", count) for name, count in (("before", 10), ("after", 15))}
+    assert words(texts.say("ru", "buffers", **minutes)) in listed
+    resource, _, _ = only(installed)
+    page = admin.get(f"/app/resources/{resource.id}")
+    shown = {
+        name: value_of(page, name)
+        for name in (
+            "units", "buffer_before", "buffer_after", "special-0-day", "special-0-hours", "special-1-day",
+            "special-1-hours", "special-2-day",
+        )
+    }  # fmt: skip
+    assert shown == {
+        "units": "5", "buffer_before": "10", "buffer_after": "15", "special-0-day": "2026-05-08",
+        "special-0-hours": "10:00–14:00, 22:00–2:00", "special-1-day": "2026-05-09", "special-1-hours": "",
+        "special-2-day": "",
+    }  # fmt: skip
+    chosen = re.findall(r'<option value="([^"]*)" selected', page.text)
+    assert {"RU", "20"} <= set(chosen)
+    again = form(
+        **shown, holidays="RU", step_minutes="20", min_minutes="20", revision=value_of(page, "revision"),
+    )  # fmt: skip
+    assert admin.post(f"/app/resources/{resource.id}", **again).status_code == 200
+    with installed.tx() as tx:
+        portal_id = installed.portal().id
+        assert facilities.units(tx, portal_id) == {resource.id: 5}
+        assert facilities.special_hours(tx, portal_id, resource.id) == {
+            date(2026, 5, 8): (Stretch(600, 840), Stretch(1320, 1560)), date(2026, 5, 9): (),
+        }  # fmt: skip
+
+
+def test_a_step_of_its_own_stays_in_the_form(installed: Installed, admin: Frame) -> None:
+    resource = room(installed, step_minutes=144, min_minutes=144, max_minutes=288)
+    page = admin.get(f"/app/resources/{resource.id}").text
+    assert re.findall(r'<option value="(\d+)" selected', page) == ["144"]
+
+
+def test_any_minute_is_on_offer(installed: Installed, admin: Frame) -> None:
+    assert texts.say("ru", "any_minute") in admin.get("/app/resources/new").text
+    assert admin.post("/app/resources", **form(step_minutes="1", min_minutes="7", max_minutes="59")).status_code == 200
+    assert only(installed)[0].step_minutes == 1
+
+
+def test_a_whole_is_made_of_its_parts(installed: Installed, admin: Frame) -> None:
+    first, second = room(installed, name="Зал А1", kind="hall"), room(installed, name="Зал А2", kind="hall")
+    answer = admin.post("/app/resources", **form(name="Зал А", kind="hall", parts=[second.id, first.id]))
+    assert "Зал А2 + Зал А1" in words(answer.text)
+    with installed.tx() as tx:
+        (whole,) = [one for one in queries.resources(tx, installed.portal().id, ADMIN) if one.is_composite]
+    page = admin.get(f"/app/resources/{whole.id}").text
+    assert checked(page) == [second.id, first.id]
+    assert "Зал А" in admin.get(f"/app/resources/{first.id}").text.split("</h2>", 1)[1]
+
+
+def checked(page: str) -> list[int]:
+    return [int(one) for one in re.findall(r'name="parts" value="(\d+)" checked', page)]
+
+
+def test_what_contains_a_resource_is_not_offered_as_its_part(installed: Installed, admin: Frame) -> None:
+    inner, beside = room(installed), room(installed)
+    outer = room(installed, parts=(inner.id,))
+    page = admin.get(f"/app/resources/{inner.id}").text
+    assert re.findall(r'name="parts" value="(\d+)"', page) == [str(beside.id)]
+    before = everything(installed.engine)
+    for part in (inner, outer):
+        answer = admin.post(f"/app/resources/{inner.id}", **form(parts=part.id, revision=1))
+        assert (answer.status_code, at_fields(answer)) == (422, {"parts": sentence("part_of_itself")})
+    assert everything(installed.engine) == before
+
+
+def test_a_part_twice_or_archived_is_refused(installed: Installed, admin: Frame) -> None:
+    part, old = room(installed), room(installed)
+    with installed.tx() as tx:
+        archive_resource(tx, installed.portal(), old.id, viewer=ADMIN, now=installed.stand.now)
+    before = everything(installed.engine)
+    for parts, code in (([part.id, part.id], "part_twice"), ([part.id, old.id], "archived_part")):
+        answer = admin.post("/app/resources", **form(parts=parts))
+        assert (answer.status_code, at_fields(answer)) == (422, {"parts": sentence(code)})
+    assert everything(installed.engine) == before
+
+
+def test_what_bookings_ahead_stand_on_is_not_taken_away(installed: Installed, admin: Frame) -> None:
+    part, spare, pool = room(installed), room(installed), room(installed, units=2)
+    whole = room(installed, parts=(part.id,))
+    booked(installed, whole)
+    booked(installed, pool)
+    booked(installed, pool)
+    before = everything(installed.engine)
+    for resource, changed, field in (
+        (whole, {"parts": [part.id, spare.id]}, "parts"),
+        (whole, {}, "parts"),
+        (pool, {"units": "1"}, "units"),
+        (part, {"units": "2"}, "units"),
+    ):
+        answer = admin.post(f"/app/resources/{resource.id}", **form(**changed, revision=1))
+        assert (answer.status_code, at_fields(answer)) == (422, {field: sentence("in_use")})
+    assert everything(installed.engine) == before
+
+
+def test_a_part_of_something_offered_is_not_archived(installed: Installed, admin: Frame) -> None:
+    part = room(installed, special=(SpecialDay(date(2026, 5, 9)),))
+    room(installed, name="Зал целиком", parts=(part.id,))
+    before = everything(installed.engine)
+    answer = admin.post(f"/app/resources/{part.id}/archive", revision=1)
+    assert (answer.status_code, at_fields(answer)) == (422, {"parts": sentence("part_of_offered")})
+    assert answer.headers["HX-Retarget"] == "#panel-body"
+    assert "Зал целиком" in answer.text
+    assert value_of(answer, "special-0-day") == "2026-05-09"
+    assert everything(installed.engine) == before

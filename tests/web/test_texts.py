@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24app import texts
+from b24app.messages import MESSAGES
 from install import translations
 from tests.stand import MANAGER
 from tests.web.installed import Installed
@@ -41,7 +42,7 @@ def test_russian_is_russian() -> None:
 
 
 def test_english_is_english() -> None:
-    assert not [message for message in texts.MESSAGES.values() if CYRILLIC.search(message)]
+    assert not [message for message in MESSAGES.values() if CYRILLIC.search(message)]
 
 
 def raised_codes() -> Iterator[tuple[str, str]]:
@@ -60,7 +61,7 @@ def raised_codes() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("family", "code"), sorted(set(raised_codes())))
 def test_every_code_has_a_sentence(family: str, code: str) -> None:
-    assert f"{family}.{code}" in texts.MESSAGES
+    assert f"{family}.{code}" in MESSAGES
 
 
 def test_a_code_without_words_gets_those_of_its_family() -> None:

@@ -1,0 +1,48 @@
+"""An administrator puts a whole together and closes it for a day, in a real browser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Site, Visitor
+from tests.browser.test_pages import findings
+
+
+def test_a_whole_is_made_of_parts_and_closed_for_a_day(admin: Visitor, site: Site) -> None:
+    day = (datetime.now(UTC) + timedelta(days=100)).date().isoformat()
+    site.resource(kind="hall", name="Зал Б1")
+    site.resource(kind="hall", name="Зал Б2", units=2, buffer_after=15)
+    admin.menu()
+    admin.frame.get_by_role("link", name="Ресурсы").first.click()
+    line = admin.frame.locator("#resources tr", has_text="Зал Б2")
+    expect(line).to_contain_text("15")
+    admin.frame.locator("#resources .tools .btn.pri").click()
+    form = admin.frame.locator("#resource-form")
+    form.locator("#f-name").fill("Зал Б")
+    form.locator("#f-kind").select_option("hall")
+    form.locator("#f-parts summary").click()
+    for name in ("Зал Б1", "Зал Б2"):
+        form.get_by_label(name, exact=True).check()
+    form.locator("#f-special-0-day").fill(day)
+    form.locator("#f-special-0-hours").fill("с девяти")
+    form.locator("[type=submit]").click()
+    expect(form.locator("#e-special-0-hours")).to_be_visible()
+    assert findings(admin) == []
+    form.locator("#f-special-0-hours").fill("10–14")
+    form.locator("[type=submit]").click()
+    expect(admin.frame.locator("#resources tr", has_text="Зал Б1 + Зал Б2")).to_be_visible()
+    admin.frame.locator("#resources nav a[href='#closures']").click()
+    admin.frame.locator("#closures .btn.pri").click()
+    form = admin.frame.locator("#closure-form")
+    form.wait_for()
+    assert findings(admin) == []
+    form.locator("#f-resource").select_option(label="Зал Б")
+    form.locator("#f-date").fill(day)
+    form.locator("#f-reason").fill("Ремонт")
+    form.locator("[type=submit]").click()
+    line = admin.frame.locator("#closures tr", has_text="Ремонт")
+    expect(line).to_contain_text(str(int(day[-2:])))
+    expect(line).to_contain_text("Зал Б")
+    assert findings(admin) == []
