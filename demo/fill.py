@@ -1,4 +1,4 @@
-"""`python -m demo.fill`: resources and a fortnight of bookings for every portal that has none yet.
+"""`python -m demo.fill`: the company and a fortnight of bookings for every portal that has none yet.
 
 Everything goes through the use cases that people use, as an import. Deals and their clients are read from the portal
 itself, so cards and bookings belong together. A booking of last week is made with the clock of the week before it.
@@ -6,43 +6,40 @@ itself, so cards and bookings belong together. A booking of last week is made wi
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24app.app import make_services
 from b24app.bitrix.client import PortalClient
 from b24app.bitrix.throttle import LocalThrottle, Throttles
-from b24app.booking.change import cancel_booking
 from b24app.booking.clients import ClientData
-from b24app.booking.reserve import BookingRequest, book
-from b24app.booking.resources import ResourceData, save_resource
+from b24app.booking.reserve import BookingRequest
 from b24app.config import Settings
-from b24app.errors import PolicyViolation, SlotTaken
 from b24app.ledger import queries, tenancy
 from b24app.ledger.access import Viewer
 from b24app.ledger.models import Portal, Resource
-from b24app.ledger.session import transaction
-from b24app.scheduling.hours import OpeningHours, local_instant
+from b24app.ledger.session import Session, transaction
+from b24app.scheduling.hours import local_instant
 from b24app.scheduling.interval import Interval
 from b24app.sync.tokens import Reach, portal_client
 from b24app.web.visit import Services
+from demo.company import ADMINISTRATOR, COMPANY, set_up
+from demo.examples import MANAGERS, book_examples
+from demo.life import live
 
-COMPANY = json.loads((Path(__file__).parent / "company.json").read_text(encoding="utf-8"))
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 AROUND_DAYS = 7
 SEED = 8024
-ADMINISTRATOR = Viewer(1, is_admin=True)
-MANAGERS = (3, 4)
 OF_A_DEAL = 0.3
-CANCELLED = 0.06
+LAST_MADE, EARLIER_HOURS = timedelta(hours=2), 72
+IN_TIME = timedelta(days=2)
+# How likely each step is, in the order in which they are taken.
+STEPS = {"paid": 0.45, "deposit": 0.25, "confirm": 0.85, "cancel": 0.06, "no_show": 0.05, "come": 0.7}
+INSTEAD = {"paid": "deposit", "no_show": "come"}  # whoever did the one does not do the other
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,18 @@ def main() -> None:
         empty = [one.id for one in tenancy.portals(tx) if not queries.resources(tx, one.id, ADMINISTRATOR)]
     for portal_id in empty:
         remember_people(services, portal_id, now)
-        deals = list(read_deals(portal_client_of(services, portal_id)))
-        resources = save_resources(services, portal_id, now)
-        count = sum(book_resource(services, portal_id, one, deals, now) for one in resources)
-        print(f"{len(resources)} resources, {count} bookings")
+        fill(services, portal_id, list(read_deals(portal_client_of(services, portal_id))), now)
     services.engine.dispose()
+
+
+def fill(services: Services, portal_id: int, deals: list[Deal], now: datetime) -> None:
+    """The company, its examples, and what fills the days around them."""
+    with transaction(services.engine) as tx:
+        portal = tx.get_one(Portal, portal_id)
+        company = set_up(tx, portal, now, services.settings.longest_booking_hours)
+        count = book_examples(tx, portal, company, {deal.id: deal.client for deal in deals}, now)
+    count += sum(book_resource(services, portal_id, one, deals, now) for one in company.plain)
+    print(f"{len(company.resources)} resources, {count} bookings")
 
 
 def portal_client_of(services: Services, portal_id: int) -> PortalClient:
@@ -87,47 +91,12 @@ def remember_people(services: Services, portal_id: int, now: datetime) -> None:
 
 
 def read_deals(client: PortalClient) -> Iterator[Deal]:
-    """The open deals of the portal with their first contact."""
+    """The deals of the portal with their first contact."""
     contacts = {row["id"]: row for row in client.list_all("crm.item.list", {"entityTypeId": 3}, "items", by_id="id")}
     for row in client.list_all("crm.item.list", {"entityTypeId": 2}, "items", by_id="id"):
         contact = contacts.get(row.get("contactId"))
         name = f"{contact['name']} {contact['lastName']}" if contact else ""
         yield Deal(row["id"], row["title"], ClientData("contact", name, crm_id=contact["id"]) if contact else None)
-
-
-def save_resources(services: Services, portal_id: int, now: datetime) -> list[Resource]:
-    with transaction(services.engine) as tx:
-        portal = tx.get_one(Portal, portal_id)
-        return [
-            save_resource(
-                tx, portal, resource_data(row), viewer=ADMINISTRATOR, now=now, sort=number,
-                longest_hours=services.settings.longest_booking_hours,
-            )
-            for number, row in enumerate(COMPANY["resources"])
-        ]  # fmt: skip
-
-
-def resource_data(row: dict[str, Any]) -> ResourceData:
-    return ResourceData(
-        kind=row["kind"],
-        name=row["name"],
-        capacity=row.get("capacity", 1),
-        step_minutes=row["step"],
-        min_minutes=row["step"],
-        max_minutes=row.get("max", 480),
-        portal_user_id=row.get("user"),
-        hours=tuple(weekly_hours(COMPANY["hours"][row["hours"]])),
-        **COMPANY["places"][row["place"]],
-    )
-
-
-def weekly_hours(rows: dict[str, str]) -> Iterator[OpeningHours]:
-    """{"mon-fri": "9-20"} as stretches of the week."""
-    for days, span in rows.items():
-        first, last = (DAYS.index(day) for day in days.split("-"))
-        opens, closes = (int(hour) * 60 for hour in span.split("-"))
-        for weekday in range(first, last + 1):
-            yield OpeningHours(weekday, opens, closes)
 
 
 def book_resource(services: Services, portal_id: int, resource: Resource, deals: list[Deal], now: datetime) -> int:
@@ -136,7 +105,18 @@ def book_resource(services: Services, portal_id: int, resource: Resource, deals:
     today = now.astimezone(ZoneInfo(resource.time_zone)).date()
     days = [today + timedelta(days=n) for n in range(-AROUND_DAYS, AROUND_DAYS + 1)]
     wishes = [wish(dice, resource, day, deals) for day in days for _ in range(COMPANY["a_day"][resource.kind])]
-    return sum(try_to_book(services, portal_id, one, dice, now) for one in wishes)
+    with transaction(services.engine) as tx:
+        portal = tx.get_one(Portal, portal_id)
+        return sum(book_wish(tx, portal, one, dice, now) for one in wishes)
+
+
+def book_wish(tx: Session, portal: Portal, request: BookingRequest, dice: random.Random, now: datetime) -> bool:
+    """Books it unless others compete for that time already: those are examples, which chance is not to decide."""
+    then = min(now - LAST_MADE, request.interval.start - IN_TIME) - timedelta(hours=dice.randrange(EARLIER_HOURS))
+    viewer, taken = Viewer(request.responsible_id or 1, is_admin=True), list(steps(dice))
+    if queries.rival_ids(tx, portal.id, [request.resource_id or 0], request.interval):
+        return False
+    return live(tx, portal, request, taken, viewer=viewer, staff=viewer, then=then, now=now)
 
 
 def wish(dice: random.Random, resource: Resource, day: date, deals: list[Deal]) -> BookingRequest:
@@ -155,21 +135,15 @@ def wish(dice: random.Random, resource: Resource, day: date, deals: list[Deal]) 
     )
 
 
-def try_to_book(
-    services: Services, portal_id: int, request: BookingRequest, dice: random.Random, now: datetime
-) -> bool:
-    """Books as if it had been done in time; a wish that does not fit is forgotten, as in life."""
-    then = min(now, request.interval.start - timedelta(days=2))
-    viewer = Viewer(request.responsible_id or 1, is_admin=True)
-    try:
-        with transaction(services.engine) as tx:
-            portal = tx.get_one(Portal, portal_id)
-            made = book(tx, portal, request, viewer=viewer, now=then)
-            if dice.random() < CANCELLED:
-                cancel_booking(tx, portal, made.id, revision=1, viewer=viewer, now=then + timedelta(hours=3))
-    except (PolicyViolation, SlotTaken):
-        return False
-    return True
+def steps(dice: random.Random) -> Iterator[str]:
+    """What becomes of a booking, by chance: most are paid or confirmed soon, some are left waiting."""
+    taken = {name for name, chance in STEPS.items() if dice.random() < chance}
+    for name in STEPS:
+        if name in taken:
+            taken.discard(INSTEAD.get(name, ""))
+            yield name
+            if name == "cancel":
+                return
 
 
 if __name__ == "__main__":
