@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import statistics
 import tempfile
+import time
 import uuid
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlencode
 
 import requests
 from flask import Flask
@@ -19,7 +22,7 @@ from b24app.ledger import embedded, schema, secrets, tenancy
 from b24app.ledger.models import Portal
 from b24app.ledger.session import connect, transaction
 from tests import database
-from tests.bench import visible
+from tests.bench import load, past, visible
 from tests.bench.measure import Table, times_ms
 from tests.bench.seed import Seeded, seed
 from tests.conftest import TOKEN_KEY, make_settings
@@ -96,33 +99,110 @@ def in_process(table: Table, url: str, seeded: Seeded) -> None:
         return answer.data
 
     board()
+    forget_boards(engine, seeded)
     statements.clear()
     body = board()
     table.row("board_day_sql", [len(statements)], 6)
     table.row("board_day_gzip_bytes", [len(gzip.compress(body, 6))], 25_000)
-    table.limit("board_in_process_ms", statistics.median(times_ms(board, 40)))
+    drawn = times_ms(board, 40, before=lambda: forget_boards(engine, seeded))
+    table.limit("board_in_process_ms", statistics.median(drawn))
     engine.dispose()
 
 
 def over_http(table: Table, engine: Engine, url: str, seeded: Seeded) -> None:
-    """Board and booking, one client on a kept connection, two worker processes."""
-    with servers.web(servers.environment(url, TOKEN_KEY), threads=4) as base, requests.Session() as http:
+    """Board and booking over HTTP, two worker processes: one client on a kept connection, then eight at once."""
+    with servers.web(servers.environment(url, TOKEN_KEY), threads=4) as base:
+        now = one_client(table, engine, base, seeded, 0)
+        eight_clients(table, engine, base, seeded)
+        past.add(engine, seeded)
+        then = one_client(None, engine, base, seeded, 9)
+        table.row("history_ratio", [after / before for before, after in zip(now, then, strict=True)], 1.2)
+
+
+def one_client(table: Table | None, engine: Engine, base: str, seeded: Seeded, number: int) -> tuple[float, float]:
+    """The medians of the day board and of a booking, in ms; into the table where there is one."""
+    day, free = seeded.day.isoformat(), free_times(seeded, number)
+    with requests.Session() as http:
         http.headers.update(bearer(seeded))
 
-        def board() -> None:
-            assert http.get(f"{base}/app/board?day={seeded.day}").status_code == 200
-
-        table.row("board_day_p50_ms", times_ms(board, 100, warm=20), 20)
-        free = iter([(day, room) for day in range(30, 33) for room in seeded.resource_ids])
+        def board(**headers: str | None) -> requests.Response:
+            answer = http.get(f"{base}/app/board?day={day}", headers=headers)
+            assert answer.status_code in (200, 304), answer.status_code
+            return answer
 
         def book() -> None:
-            day, room = next(free)
-            form = {"resource": room, "date": (seeded.day + timedelta(days=day)).isoformat(), "start": "12:00",
-                    "end": "13:00", "title": "Встреча", "request_key": uuid.uuid4().hex}  # fmt: skip
-            answer = http.post(f"{base}/app/bookings", data=form)
+            _, path, body, headers = next(free)
+            answer = http.post(base + path, data=body, headers=headers)
             assert answer.status_code in (200, 201), answer.text[:500]
 
-        table.row("create_p50_ms", times_ms(book, 200, warm=20), 10)
+        boards = times_ms(board, 100, warm=20, before=lambda: forget_boards(engine, seeded))
+        bookings = times_ms(book, 200, warm=20)
+        if table is not None:
+            table.row("board_day_p50_ms", boards, 20)
+            table.limit("board_day_kept_ms", statistics.median(times_ms(board, 100, warm=20)))
+            table.row("create_p50_ms", bookings, 10)
+            tag = board().headers["ETag"]
+            table.row("board_unchanged_p50_ms", times_ms(lambda: unchanged(board, tag), 100, warm=20), 2.5)
+            table.row("board_day_first_p50_ms", [first_ms(engine, seeded, board, n) for n in range(20)], 40)
+    return statistics.median(boards), statistics.median(bookings)
+
+
+def unchanged(board: Callable[..., requests.Response], tag: str) -> None:
+    assert board(**{"If-None-Match": tag}).status_code == 304
+
+
+def forget_boards(engine: Engine, seeded: Seeded) -> None:
+    """As any booking does it: no board that a process has kept is up to date any more."""
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE portal SET changes = changes + 1 WHERE id = :portal"), {"portal": seeded.portal_id}
+        )
+
+
+def first_ms(engine: Engine, seeded: Seeded, board: Callable[..., requests.Response], n: int) -> float:
+    """The board after every lane has changed: one booking of each resource has another title."""
+    with engine.begin() as connection:
+        connection.execute(CHANGE_EVERY_LANE, {"portal": seeded.portal_id, "day": seeded.day, "title": f"Встреча {n}"})
+    forget_boards(engine, seeded)
+    start = time.perf_counter()
+    board()
+    return (time.perf_counter() - start) * 1000
+
+
+def eight_clients(table: Table, engine: Engine, base: str, seeded: Seeded) -> None:
+    """Each board is drawn anew, as after a booking."""
+
+    def forget() -> None:
+        forget_boards(engine, seeded)
+
+    headers, path = bearer(seeded), f"/app/board?day={seeded.day}"
+
+    def boards(_n: int) -> Iterator[load.Request]:
+        while True:
+            yield "GET", path, None, headers
+
+    table.row("board_day_rps_c8", load.per_second(base, boards, forget), 60, least=True)
+    table.row("create_rps_c8", load.per_second(base, lambda n: free_times(seeded, 1 + n)), 200, least=True)
+
+
+def free_times(seeded: Seeded, client: int) -> Iterator[load.Request]:
+    """Forms for hours that nobody else books: every client has its own hour of the day."""
+    headers = bearer(seeded) | {"Content-Type": "application/x-www-form-urlencoded"}
+    for day in range(30, 90):
+        for room in seeded.resource_ids:
+            form = {
+                "resource": room, "date": (seeded.day + timedelta(days=day)).isoformat(), "start": f"{8 + client}:00",
+                "end": f"{9 + client}:00", "title": "Встреча", "request_key": uuid.uuid4().hex,
+            }  # fmt: skip
+            yield "POST", "/app/bookings", urlencode(form), headers
+
+
+CHANGE_EVERY_LANE = text("""
+UPDATE booking SET title = :title WHERE id IN (
+    SELECT DISTINCT ON (unit_id) booking_id FROM allocation
+    WHERE portal_id = :portal AND lower(during) >= CAST(:day AS date) AND lower(during) < CAST(:day AS date) + 1
+)
+""")
 
 
 def races(table: Table, url: str) -> None:

@@ -47,12 +47,19 @@ class Table:
         )
 
 
-def times_ms(act: Callable[[], Any], count: int, warm: int = 5) -> list[float]:
-    """How long `act` takes, in milliseconds, `count` times after `warm` that do not count."""
+def times_ms(
+    act: Callable[[], Any], count: int, warm: int = 5, before: Callable[[], Any] = lambda: None
+) -> list[float]:
+    """How long `act` takes, in milliseconds, `count` times after `warm` that do not count.
+
+    `before` each of them something may happen that is not measured.
+    """
     for _ in range(warm):
+        before()
         act()
     measured = []
     for _ in range(count):
+        before()
         start = time.perf_counter()
         act()
         measured.append((time.perf_counter() - start) * 1000)
