@@ -1,11 +1,12 @@
 # make demo | test | prove | bench | lint | clean     (what each does: README.md)
 #
 # Needs Python 3.11 or newer with its venv module; everything else is installed into .venv from pinned requirements.
-# Settings:  FRESH=1  BROWSER=skip  PYTEST_ARGS="-k board"  PORTAL_PORT=8024  APP_PORT=8000  PYTHON=python3.12
+# Settings:  FRESH=1  BROWSER=skip  PYTEST_ARGS="-k board"  JOBS=2 (test processes)  PORTAL_PORT=8024  APP_PORT=8000  PYTHON=python3.12
 
 PYTHON ?= python3
 BROWSER ?=
 PYTEST_ARGS ?=
+JOBS ?= 2
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 BROWSER_FOUND := $(or $(CHROMIUM),$(shell command -v chromium))
@@ -20,7 +21,7 @@ demo: $(RUN)
 	@exec $(PY) -m emulator.demo
 
 test: $(DEV) browser
-	$(PY) -m pytest $(if $(filter skip,$(BROWSER)),-m "not browser") $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile $(if $(filter skip,$(BROWSER)),-m "not browser") $(PYTEST_ARGS)
 
 prove: $(DEV)
 	PROVE=full $(PY) -m pytest -m prove $(PYTEST_ARGS)
