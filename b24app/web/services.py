@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from b24app import texts
 from b24app.booking.resources import KINDS
@@ -192,7 +193,7 @@ def _list(tx: Session, tenant: Tenant, *, saved: str = "") -> Response:
         Line(
             one,
             lasts(one),
-            ", ".join(_need_words(need, names) for need in needs.get(one.id, ())),
+            " + ".join(_need_words(need, names) for need in needs.get(one.id, ())),
             tariffs.get(one.tariff_id or 0, ""),
             policies.get(one.policy_id or 0, ""),
         )
@@ -212,11 +213,14 @@ def lasts(service: Service) -> str:
 
 
 def _need_words(need: Need, names: Mapping[int, str]) -> str:
+    """«Анна Седова, фотограф или Ирина Вольская»: names may hold commas, so words stand between them."""
     if need.kind is not None:
         what = texts.say(current_visit().language, f"kind.{need.kind}")
     else:
         named = [names.get(one, "") for one in need.options]
-        what = " / ".join(named[:NAMED_IN_A_ROW]) + (" / …" if len(named) > NAMED_IN_A_ROW else "")
+        word = _("or")
+        between = f" {word} "
+        what = between.join(named[:NAMED_IN_A_ROW]) + (f"{between}…" if len(named) > NAMED_IN_A_ROW else "")
     return f"{what} × {need.quantity}" if need.quantity > 1 else what
 
 

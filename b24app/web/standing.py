@@ -131,8 +131,9 @@ def _waiting(look: Look, booking: Booking, net: Decimal) -> Iterator[Notice]:
 def _request(booking: Booking, term: str, net: Decimal) -> Notice:
     waits = _("It waits until %(time)s.", time=term)
     if Policy.from_dict(booking.policy).winner == "payment":
-        return Notice("", _("A request: it holds nothing"), f"{_('The first payment gets the time.')} {waits}")
-    decides = _("It is paid and awaits confirmation.") if net > 0 else _("The one that is confirmed gets the time.")
+        decides = _("The first payment gets the time.")
+    else:
+        decides = _("It is paid and awaits confirmation.") if net > 0 else _("The one that is confirmed gets the time.")
     return Notice("", _("A request: it holds nothing"), f"{decides} {waits}")
 
 

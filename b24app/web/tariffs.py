@@ -186,7 +186,7 @@ def _list(tx: Session, portal: Portal, *, saved: str = "", problems: Sequence[er
     lines = []
     for row in rules.tariffs(tx, portal.id):
         tariff, used = Tariff.from_dict(row.body), len(rules.services_with_tariff(tx, portal.id, row.id))
-        lines.append(Line(row, texts.say(language, f"basis.{tariff.basis}"), example(tariff, portal), used))
+        lines.append(Line(row, _priced(tariff, portal, language), example(tariff, portal), used))
     return settings.show_list(
         "settings/_tariffs.html",
         saved=saved,
@@ -195,6 +195,12 @@ def _list(tx: Session, portal: Portal, *, saved: str = "", problems: Sequence[er
         currencies=[(one, currency_name(one)) for one in dict.fromkeys((*CURRENCIES, portal.currency))],
         problems=problems,
     )
+
+
+def _priced(tariff: Tariff, portal: Portal, language: str) -> str:
+    """«2 400 ₽ за час»; only the basis where rules say every price."""
+    basis = texts.say(language, f"basis.{tariff.basis}")
+    return basis if tariff.price is None else f"{texts.money(language, tariff.price, portal.currency)} {basis}"
 
 
 def currency_name(code: str) -> str:

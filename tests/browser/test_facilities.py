@@ -15,7 +15,7 @@ def test_a_whole_is_made_of_parts_and_closed_for_a_day(admin: Visitor, site: Sit
     site.resource(kind="hall", name="Зал Б1")
     site.resource(kind="hall", name="Зал Б2", units=2, buffer_after=15)
     admin.menu()
-    admin.frame.get_by_role("link", name="Ресурсы").first.click()
+    admin.frame.get_by_role("link", name="Настройки").click()
     line = admin.frame.locator("#resources tr", has_text="Зал Б2")
     expect(line).to_contain_text("15")
     admin.frame.locator("#resources .tools .btn.pri").click()

@@ -46,7 +46,7 @@ def test_board_and_resources_are_accessible(admin: Visitor, site: Site) -> None:
     admin.frame.locator("#problems").wait_for()
     assert findings(admin) == []
     admin.page.keyboard.press("Escape")
-    admin.frame.get_by_role("link", name="Ресурсы").click()
+    admin.frame.get_by_role("link", name="Настройки").click()
     admin.frame.locator("#resources").wait_for()
     assert findings(admin) == []
     admin.frame.locator(".rn").first.click()
@@ -100,7 +100,7 @@ def test_only_the_board_scrolls_down(visitor: Visitor, site: Site) -> None:
 
 def test_an_administrator_adds_changes_and_archives_a_resource(admin: Visitor) -> None:
     admin.menu()
-    admin.frame.get_by_role("link", name="Ресурсы").click()
+    admin.frame.get_by_role("link", name="Настройки").click()
     admin.frame.get_by_role("button", name="Добавить ресурс").click()
     form = admin.frame.locator("#resource-form")
     form.locator("#f-capacity").fill("много")
@@ -120,7 +120,7 @@ def test_an_administrator_adds_changes_and_archives_a_resource(admin: Visitor) -
     expect(admin.frame.locator("#toasts")).to_contain_text("Сохранено: Лекторий на крыше")
     admin.frame.get_by_role("link", name="Доска").click()
     expect(admin.frame.locator("#board")).to_contain_text("Лекторий на крыше")
-    admin.frame.get_by_role("link", name="Ресурсы").click()
+    admin.frame.get_by_role("link", name="Настройки").click()
     line.get_by_role("button").click()
     form.get_by_role("button", name="В архив").click()
     expect(admin.frame.locator("#resources .rbox").first).not_to_contain_text("Лекторий на крыше")
