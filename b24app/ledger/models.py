@@ -532,6 +532,7 @@ class Allocation(Base):
         ),
         Index("allocation_starts", "portal_id", text("lower(during)")),
         Index("allocation_of_booking", "portal_id", "booking_id"),
+        Index("allocation_of_unit", "unit_id", text("lower(during)"), postgresql_where=text("released_at IS NULL")),
         _bounded("during"),
     )
 

@@ -70,14 +70,16 @@ class HeldSeat(NamedTuple):
         return self.stage == "prebooked" and self.held_until is not None and self.held_until <= now
 
 
-# Joined as the constraint's own expression, so that its index answers unit by unit.
+# Bounded by the longest allocation that the portal ever allowed, so that a plain index on unit and start answers: the
+# constraint's own index took the longer, the longer the history was (docs/performance.md).
 _HELD = """
 SELECT a.id, a.unit_id, a.resource_id, a.booking_id, lower(a.during), upper(a.during), b.stage, b.held_until,
        b.checked_in_at IS NULL AND NOT b.pinned AND b.stage IN ('prebooked', 'confirmed')
            AND NOT coalesce(b.wish->'units' @> to_jsonb(a.unit_id), false)
 FROM unnest(%(units)s::bigint[]) AS u (id)
-JOIN allocation a ON int8range(a.unit_id, a.unit_id, '[]') = int8range(u.id, u.id, '[]')
-    AND a.during && tstzrange(%(start)s, %(end)s) AND a.released_at IS NULL
+JOIN allocation a ON a.unit_id = u.id AND a.released_at IS NULL
+    AND lower(a.during) >= %(start)s - (SELECT make_interval(mins => longest_minutes) FROM portal WHERE id = %(portal)s)
+    AND lower(a.during) < %(end)s AND upper(a.during) > %(start)s
 JOIN booking b ON b.id = a.booking_id
 WHERE a.portal_id = %(portal)s
 ORDER BY a.unit_id, lower(a.during)

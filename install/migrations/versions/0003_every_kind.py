@@ -258,3 +258,9 @@ def upgrade() -> None:
     op.create_check_constraint(
         "resource_buffers", "resource", "buffer_before BETWEEN 0 AND 1440 AND buffer_after BETWEEN 0 AND 1440"
     )
+    op.create_index(
+        "allocation_of_unit",
+        "allocation",
+        ["unit_id", sa.literal_column("lower(during)")],
+        postgresql_where=sa.text("released_at IS NULL"),
+    )
