@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from emulator import apps
+from emulator import apps, portals
 from emulator.app import create_emulator
 from emulator.seed import Hosts, demo_world
 from emulator.server import Running
@@ -29,6 +29,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--auth-host", default="127.0.0.1", help="name of the authorization server; another than --host"
     )
     parser.add_argument("--state", type=Path, help="file that keeps the portal between starts")
+    parser.add_argument("--portals", type=int, default=0, help="so many more, each on a loopback address of its own")
+    parser.add_argument("--seed", type=int, help="lets everything random come again as it came")
     parser.add_argument("--profile", choices=("plain", "cloud"), help="delays and limits")
     parser.add_argument(
         "--app-url", default="http://127.0.0.1:8000", help="where the local application of a new portal is"
@@ -41,6 +43,10 @@ def opened_world(options: argparse.Namespace, hosts: Hosts) -> World:
     kept = options.state is not None and options.state.exists()
     world = read(options.state) if kept else fresh_world(options, hosts)
     world.auth_host, world.portal.host = hosts.auth, hosts.portal
+    if not kept:
+        portals.many(world, options.portals, portals.loopback(options.port), hosts.protocol)
+    if options.seed is not None:
+        world.seed(options.seed)
     if options.profile:
         world.knobs.change({"profile": options.profile})
     return world
@@ -70,9 +76,10 @@ def add_application(portal: Portal, app_url: str) -> AppCard:
 
 
 def announce(world: World) -> None:
-    """Print what a client needs to call this portal."""
+    """Print what a client needs to call these portals."""
+    for portal in world.portals.values():
+        print(f"portal           {portal.origin}{portal.path}/")
     portal = world.portal
-    print(f"portal           {portal.origin}/")
     print(f"authorization    {world.auth_origin}/oauth/token/")
     for secret, hook in portal.webhooks.items():
         print(f"inbound webhook  {portal.origin}/rest/{hook['user_id']}/{secret}/")
@@ -91,7 +98,8 @@ def main(arguments: list[str]) -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    with Running(emulator, options.port):
+    # Every address of this machine, when the portals have several; the server answers loopback clients only.
+    with Running(emulator, options.port, "0.0.0.0" if len(world.portals) > 1 else "127.0.0.1"):
         if keeper:
             keeper.start()
         announce(world)

@@ -15,8 +15,10 @@ from collections.abc import Callable
 from flask import Flask
 
 from emulator import authorization, control, pages, rest
-from emulator.faults import ConnectionDropper
+from emulator.clock import VirtualClock
+from emulator.lines import ConnectionDropper
 from emulator.methods import METHOD_MODULES
+from emulator.paths import PortalPaths
 from emulator.state import World
 from emulator.storage import dump, load
 
@@ -37,9 +39,14 @@ class Emulator(Flask):
 def create_emulator(
     world: World, clock: Callable[[], float] = time.time, fresh: Callable[[], World] | None = None
 ) -> Emulator:
-    """An application over a world. ``clock`` gives unix seconds; ``fresh`` makes the world of ``/_state/reset``."""
+    """An application over a world. ``clock`` gives unix seconds; ``fresh`` makes the world of ``/_state/reset``.
+
+    With a ``VirtualClock`` nothing here sleeps: what would take time moves the clock, and only that is counted.
+    """
     app = Emulator("emulator", static_folder=None, template_folder=None)
     world.clock = clock
+    if isinstance(clock, VirtualClock):
+        world.sleep, world.timer = clock.advance, clock
     app.world = world
     beginning = None if fresh else dump(world)
     app.fresh = fresh or (lambda: load(World, beginning))
@@ -47,5 +54,5 @@ def create_emulator(
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     for blueprint in (authorization.blueprint, rest.blueprint, control.blueprint, pages.blueprint):
         app.register_blueprint(blueprint)
-    app.wsgi_app = ConnectionDropper(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = ConnectionDropper(PortalPaths(app.wsgi_app, world), world)  # type: ignore[method-assign]
     return app

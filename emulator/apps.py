@@ -106,6 +106,9 @@ def update_version(
 def _drop_bindings(portal: Portal, card: AppCard) -> None:
     portal.event_handlers = [row for row in portal.event_handlers if row["client_id"] != card.client_id]
     portal.placements = [row for row in portal.placements if row["client_id"] != card.client_id]
+    # Robots placed on stages stay there, blocked until their code is registered again.
+    portal.robots = [row for row in portal.robots if row["client_id"] != card.client_id]
+    portal.triggers = [row for row in portal.triggers if row["client_id"] != card.client_id]
 
 
 def delete_card(portal: Portal, card: AppCard, clean: bool = True) -> None:

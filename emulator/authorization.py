@@ -38,7 +38,7 @@ def authorize() -> Response:
         "domain": portal.host,
         "member_id": portal.member_id,
         "scope": ",".join(card.scopes),
-        "server_domain": world.auth_host,
+        "server_domain": portal.auth_host or world.auth_host,
     }
     joint = "&" if "?" in card.handler_url else "?"
     return redirect(card.handler_url + joint + urlencode(query))  # type: ignore[return-value]
@@ -49,7 +49,7 @@ def authorize() -> Response:
 def token_endpoint() -> Response:
     """Both grants, by query or form. Only the authorization server answers, never a portal's own host."""
     world: World = current_app.emulator.world  # type: ignore[attr-defined]
-    if world.portal_by_host(request.host) and request.host.lower() != world.auth_host.lower():
+    if world.portal_by_host(request.host) and not world.is_auth_host(request.host):
         return Response("<h1>404 Not Found</h1>", 404, mimetype="text/html")
     params = phpform.request_params(request)
     return faults.around(world, "oauth/token", lambda: _answer(world, params))
@@ -143,8 +143,8 @@ def _token_answer(world: World, portal: Portal, card: AppCard, token: Token, now
         "expires": int(token.expires),
         "expires_in": int(token.expires - now),
         "scope": token.scope,
-        "domain": world.auth_host,  # the authorization server, not the portal
-        "server_endpoint": world.server_endpoint,
+        "domain": portal.auth_host or world.auth_host,  # the authorization server, not the portal
+        "server_endpoint": portal.server_endpoint,
         "status": card.status,
         "client_endpoint": portal.client_endpoint,
         "member_id": portal.member_id,
@@ -166,7 +166,7 @@ def server_app_info(world: World, access: str, now: float) -> Json:
             "status": card.status,
             "scope": ",".join(card.scopes),
             "domain": portal.host,
-            "uri": f"{portal.origin}/",
+            "uri": f"{portal.origin}{portal.path}/",
             "client_endpoint": portal.client_endpoint,
             "member_id": portal.member_id,
             "member_type": "crm",

@@ -9,8 +9,16 @@ from datetime import timedelta
 from typing import Any
 
 from emulator import calendar_zones
-from emulator.calendar_sections import find_section, may_edit
-from emulator.calendar_store import Writer, copies_of, refused, remove_event, save_event, tell
+from emulator.calendar_store import (
+    Writer,
+    answer_invitation,
+    may_remove,
+    own_copy,
+    refused,
+    remove_event,
+    save_event,
+    tell,
+)
 from emulator.calendar_view import entries, readable, shown, taken, window
 from emulator.call import Call, integer, method, truth, values
 from emulator.state import Json
@@ -51,8 +59,8 @@ def _edited(call: Call) -> Json:
     row = call.portal.events.get(integer(required(call, "id"), 0))
     if row is None or not readable(call.portal, call.user, row):
         raise refused("Произошла ошибка при изменении события")
-    host = call.params.get("host")
-    if call.user.id != row["host"] and integer(host, row["host"]) != row["host"]:
+    # Whoever is not the organizer has to name him: without "host", or with another one, access is denied.
+    if call.user.id != row["host"] and integer(call.params.get("host"), 0) != row["host"]:
         raise refused()
     if row["id"] != row["parent_id"]:
         raise refused()
@@ -110,7 +118,7 @@ def _as_params(row: Json) -> Json:
 def event_delete(call: Call) -> Any:
     check_user(call)
     row = call.portal.events.get(integer(required(call, "id"), 0))
-    if row is None or not may_edit(call.portal, call.user, find_section(call.portal, row["section"])):
+    if row is None or not may_remove(call.portal, call.user, row):
         raise refused("Произошла ошибка при удалении события")
     remove_event(call.portal, writer_of(call), row)
     return True
@@ -156,18 +164,13 @@ def set_meeting_status(call: Call) -> Any:
     row, status = _own_copy(call), str(required(call, "status"))
     if status not in ("Y", "N", "Q"):
         raise refused('Неверное значение параметра "status"')
-    row["status"] = status
-    tell(call.portal, "UPDATE", row["id"], writer_of(call))
+    answer_invitation(call.portal, writer_of(call), row, status)
     return True
 
 
 def _own_copy(call: Call) -> Json:
     """The caller's own copy of a meeting, named by any of its ids."""
-    named = call.portal.events.get(integer(required(call, "eventId"), 0))
-    rows = [named, *copies_of(call.portal, named["parent_id"])] if named else []
-    mine = next(
-        (row for row in rows if row["type"] == "user" and row["owner"] == call.user.id and row["is_meeting"]), None
-    )
+    mine = own_copy(call.portal, call.user, integer(required(call, "eventId"), 0))
     if mine is None:
         raise refused()
     return mine

@@ -172,8 +172,31 @@ def copies_of(portal: Portal, parent_id: int) -> list[Json]:
     return [row for row in portal.events.values() if row["parent_id"] == parent_id and row["id"] != parent_id]
 
 
+def own_copy(portal: Portal, user: User, event_id: int) -> Json | None:
+    """A user's own entry of a meeting, whichever of its ids is named."""
+    named = portal.events.get(event_id)
+    parent = portal.events.get(named["parent_id"]) if named else None
+    rows = [parent, *copies_of(portal, parent["id"])] if parent else []
+    return next((row for row in rows if row["type"] == "user" and row["owner"] == user.id and row["is_meeting"]), None)
+
+
+def answer_invitation(portal: Portal, writer: Writer, copy: Json, status: str) -> None:
+    """Accept or decline; a knob says whether the portal tells it to applications (the documentation does not)."""
+    copy |= {"status": status, "stamp": int(writer.now)}
+    if portal.world.knobs.decline_event:
+        tell(portal, "UPDATE", copy["id"], writer)
+
+
+def may_remove(portal: Portal, user: User, row: Json) -> bool:
+    """Whoever may write the calendar, and the organizer; others can only take themselves out of a meeting."""
+    return row["host"] == user.id or may_edit(portal, user, find_section(portal, row["section"]))
+
+
 def remove_event(portal: Portal, writer: Writer, row: Json) -> None:
-    """Delete an event with the copies of its attendees, and tell each."""
+    """Delete an event with the copies of its attendees, and tell each. Deleting an attendee's copy declines for him."""
+    if row["id"] != row["parent_id"] and row["parent_id"] in portal.events:
+        answer_invitation(portal, writer, row, "N")
+        return
     for one in [row, *(copies_of(portal, row["id"]) if row["is_meeting"] else [])]:
         del portal.events[one["id"]]
         tell(portal, "DELETE", one["id"], writer)

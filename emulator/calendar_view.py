@@ -18,6 +18,7 @@ from emulator.state import Json, Portal, User
 
 DEFAULT_PAST, DEFAULT_FUTURE = 31, 92  # days around today when a list names no window
 HIDDEN = "Событие закрыто"
+DAY_S = 86400
 
 
 def span_of(row: Json) -> Span:
@@ -25,12 +26,11 @@ def span_of(row: Json) -> Span:
 
 
 def is_foreign_private(row: Json, user: User) -> bool:
-    """A private event shows others only that its owner is busy; REST hides it from their tokens."""
-    return bool(row["private"]) and user.id not in (
-        row["created_by"],
-        row["host"],
-        row["owner"] if row["type"] == "user" else 0,
-    )
+    """A private event shows others only that its owner is busy; REST hides it from their tokens.
+
+    Only personal calendars have such: the owner alone sees it, neither administrators nor whoever made it.
+    """
+    return bool(row["private"]) and row["type"] == "user" and row["owner"] != user.id
 
 
 def readable(portal: Portal, user: User, row: Json) -> bool:
@@ -191,7 +191,32 @@ def _meeting(portal: Portal, row: Json) -> Json:
 def taken(portal: Portal, viewer: User, owner: int, start: int, end: int) -> list[Json]:
     rows = [row for row in portal.events.values() if row["type"] == "user" and row["owner"] == owner]
     found = [(row, at) for row, at in occurrences(rows, start, end) if row["status"] != "N"]
-    return [_accessible(row, at, viewer) for row, at in sorted(found, key=lambda pair: pair[1].start)]
+    known = [_accessible(row, at, viewer) for row, at in sorted(found, key=lambda pair: pair[1].start)]
+    return known + absences(portal, owner, start, end)
+
+
+def absences(portal: Portal, owner: int, start: int, end: int) -> list[Json]:
+    """Absences of the personnel records: other keys than events have, and midnights of the server's zone.
+
+    Facts: the platform's source; the documentation does not mention them.
+    """
+    found = [_absence(portal, one) for one in portal.absences if one["user_id"] == owner]
+    return [one for one in found if one["FROM"] < end and one["TO"] + DAY_S > start]
+
+
+def _absence(portal: Portal, row: Json) -> Json:
+    first, last = (date.fromisoformat(row[key]) for key in ("first", "last"))
+    written = calendar_zones.DAY_FORMATS.get(portal.lang, calendar_zones.DAY_FORMATS["en"])
+    return {
+        "FROM_HR": True,
+        "ID": str(row["id"]),
+        "DT_FROM": first.strftime(written),
+        "DT_TO": last.strftime(written),
+        "ACCESSIBILITY": "absent",
+        "IMPORTANCE": "normal",
+        "FROM": _midnight(first, portal.time_zone),
+        "TO": _midnight(last, portal.time_zone),
+    }
 
 
 def _accessible(row: Json, at: Span, viewer: User) -> Json:

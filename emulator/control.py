@@ -1,7 +1,8 @@
 """Control of the emulator itself, for tests and the page of knobs; the platform has nothing like it.
 
 ``/_knobs`` (GET, POST), ``/_knobs/faults`` (GET, POST, DELETE), ``/_knobs/release``, ``/_knobs/expire``,
-``/_state/<part>`` (GET), ``/_state/reset`` and ``/_state/deliver`` (POST). All speak JSON.
+``/_knobs/seed``, ``/_knobs/portal``, ``/_state/<part>`` (GET), ``/_state/reset``, ``/_state/deliver``, ``/_state/hold``
+and ``/_state/release_events`` (POST). All speak JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from emulator import event, faults, oauth
+from emulator import delivery, event, faults, oauth, portals
+from emulator.call import truth
 from emulator.state import Portal, World
 from emulator.storage import dump
 
@@ -90,10 +92,43 @@ def expire() -> Any:
         return jsonify({"expired": oauth.expire_tokens(_portal(), int(user_id) if user_id else None)})
 
 
+@blueprint.post("/_knobs/seed")
+def seed() -> Any:
+    """Let everything random replay from ``seed`` on."""
+    _world().seed(int(_given().get("seed", 0)))
+    return jsonify({"seeded": True})
+
+
+@blueprint.post("/_knobs/portal")
+def change_portal() -> Any:
+    """Change the addressed portal: ``silent`` (never answers), ``host`` (renamed: 302 from the old name)."""
+    portal, given = _portal(), _given()
+    if "silent" in given:
+        (portals.fall_silent if truth(given["silent"]) else portals.speak)(portal)
+    if given.get("host"):
+        portal.rename(str(given["host"]))
+    return jsonify({"host": portal.host, "silent": portal.silent})
+
+
 @blueprint.post("/_state/deliver")
 def deliver() -> Any:
     """Send all waiting events now."""
     return jsonify({"delivered": event.deliver_due(_world(), everything=True)})
+
+
+@blueprint.post("/_state/hold")
+def hold() -> Any:
+    """Keep events named by ``event`` (a pattern) back from now on."""
+    return jsonify({"held": delivery.hold(_world(), str(_given().get("event") or "*"))})
+
+
+@blueprint.post("/_state/release_events")
+def release_events() -> Any:
+    """Let the held events go, in ``order`` random, kept or reversed."""
+    try:
+        return jsonify({"released": delivery.release(_world(), order=str(_given().get("order") or "random"))})
+    except ValueError as error:
+        return _refused(f"unknown order: {error}")
 
 
 @blueprint.post("/_state/reset")
@@ -110,6 +145,11 @@ def items(entity_type_id: int) -> Any:
         return jsonify(list(_portal().items.get(entity_type_id, {}).values()))
 
 
+def _about(portal: Portal) -> dict[str, Any]:
+    names = ("member_id", "host", "title", "client_endpoint", "silent", "self_hosted", "former_hosts")
+    return {name: getattr(portal, name) for name in names}
+
+
 PARTS = {
     "calls": lambda portal: portal.calls,
     "auth_calls": lambda portal: portal.world.auth.calls,
@@ -123,11 +163,22 @@ PARTS = {
     "categories": lambda portal: [one for rows in portal.categories.values() for one in rows.values()],
     "notices": lambda portal: portal.notices,
     "comments": lambda portal: list(portal.comments.values()),
+    "bin": lambda portal: list(portal.bin.values()),
+    "product_rows": lambda portal: list(portal.product_rows.values()),
+    "stage_history": lambda portal: portal.stage_history,
+    "robots": lambda portal: portal.robots,
+    "triggers": lambda portal: portal.triggers,
+    "placed": lambda portal: portal.placed,
+    "runs": lambda portal: list(portal.runs.values()),
+    "crm_rights": lambda portal: [{"user": user, "kinds": rows} for user, rows in portal.crm_rights.items()],
     "users": lambda portal: list(portal.users.values()),
     "apps": lambda portal: list(portal.apps.values()),
     "tokens": lambda portal: list(portal.world.auth.tokens.values()),
     "outbox": lambda portal: portal.world.outbox,
     "sent": lambda portal: portal.world.sent,
+    "absences": lambda portal: portal.absences,
+    "offline_events": lambda portal: portal.offline_events,
+    "portals": lambda portal: [_about(one) for one in portal.world.portals.values()],
     "withheld": lambda portal: list(portal.world.withheld.values()),
     "options": lambda portal: portal.app_options,
 }

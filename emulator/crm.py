@@ -1,66 +1,40 @@
-"""CRM items: ``crm.item.*`` over deals, contacts, companies and smart processes.
+"""CRM items: what happens when a deal, contact, company or element of a smart process is made, changed or deleted.
 
-For the pages and the seed: ``add_item``, ``update_item``, ``delete_item``, ``find_item``, ``visible_items``. Facts:
-"crm/universal/crm-item-*" of the documentation.
+For the pages, people and the seed: ``add_item``, ``update_item``, ``delete_item``, ``find_item``. They do not ask for
+rights: ``crm_rights`` does. Facts: "crm/universal/crm-item-*" of the documentation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from emulator import event
+from emulator import crm_history, crm_links, event, recycle
 from emulator.call import Call, mapping
-from emulator.crm_schema import CLASSIC, COMPANY, CONTACT, DEAL, Field, fields_of, type_of
+from emulator.crm_base import Author, default_category, semantics, stage_directory, stages, tell
+from emulator.crm_rights import may, may_see, visible_items
+from emulator.crm_schema import COMPANY, CONTACT, DEAL, Field, fields_of, type_of
 from emulator.crm_values import UNSET, date_value, stored
 from emulator.errors import RestError
-from emulator.state import Json, Portal, User
+from emulator.state import Json, Portal
+
+__all__ = [
+    "COMPANY", "CONTACT", "DEAL", "Author", "add_item", "author_of", "create", "delete_item", "find_item", "may",
+    "may_see", "stage_directory", "stages", "update_item", "visible_items",
+]  # fmt: skip
 
 DAY_S = 86400
-
-
-@dataclass(frozen=True)
-class Author:
-    """Who changes CRM data, when, and how many further rounds of events his token may cause."""
-
-    user_id: int
-    now: float
-    hops: int | None = None
+# What starts when an item has entered a stage, and ends with it: automation, which stands above this room and enters
+# itself here.
+ENTERED: list[Callable[[Portal, Json, Author], None]] = []
+DELETED: list[Callable[[Portal, int, int], None]] = []
 
 
 def author_of(call: Call) -> Author:
     return Author(call.user.id, call.now, call.token.hops if call.token else None)
 
 
-# Rights ---------------------------------------------------------------------------------------------------------
-
-
-def may_see(portal: Portal, user: User, entity_type_id: int, item_id: int) -> bool:
-    """May this user read the item? Administrators may everything; deals can be denied one by one."""
-    if user.is_admin:
-        return True
-    if entity_type_id == DEAL and item_id in portal.crm_denied.get(user.id, set()):
-        return False
-    return open_to(portal, user, entity_type_id)
-
-
-def open_to(portal: Portal, user: User, entity_type_id: int) -> bool:
-    kind = type_of(portal, entity_type_id)
-    return user.is_admin or kind is None or kind["isSetOpenPermissions"] == "Y"
-
-
 # Items ----------------------------------------------------------------------------------------------------------
-
-
-def visible_items(portal: Portal, user: User, entity_type_id: int) -> list[Json]:
-    """All items of a kind that the user may read, by id."""
-    rows = portal.items.get(entity_type_id, {})
-    if user.is_admin:
-        return list(rows.values())
-    if not open_to(portal, user, entity_type_id):
-        return []
-    denied = portal.crm_denied.get(user.id, set()) if entity_type_id == DEAL else set()
-    return [item for item in rows.values() if item["id"] not in denied]
 
 
 def find_item(portal: Portal, entity_type_id: int, item_id: int) -> Json:
@@ -73,61 +47,86 @@ def find_item(portal: Portal, entity_type_id: int, item_id: int) -> Json:
 
 
 def add_item(portal: Portal, entity_type_id: int, given: Json, author: Author, *, quiet: bool = False) -> Json:
-    """Create an item and tell it (unless ``quiet``); unknown names are silently ignored, as in the platform."""
+    """Create an item, tell it and start the robots of its stage (unless ``quiet``); returns it as it was saved."""
+    item = create(portal, entity_type_id, given, author)
+    saved = dict(item)
+    if not quiet:
+        tell(portal, entity_type_id, "ADD", item["id"], author)
+        _entered(portal, item, author)
+    return saved
+
+
+def create(portal: Portal, entity_type_id: int, given: Json, author: Author, system: Json | None = None) -> Json:
+    """Put a new item in its place, telling nobody; unknown names are silently ignored, as in the platform.
+
+    ``system`` holds values of fields that only an import may write.
+    """
     fields = fields_of(portal, entity_type_id)
     new = _written(portal, fields, given)
     _check_mandatory(portal, fields, new)
     item = _blank(portal, entity_type_id, fields, author) | _defaults(portal, entity_type_id, fields, author)
     _place(portal, entity_type_id, item, new)
-    item |= new
+    item |= new | (system or {})
     item["id"] = portal.next_id(f"item:{entity_type_id}")
     _tidy(portal, entity_type_id, item)
     portal.items.setdefault(entity_type_id, {})[item["id"]] = item
-    if not quiet:
-        _tell(portal, entity_type_id, "ADD", item["id"], author)
+    crm_history.record(portal, item, author)
     return item
 
 
 def update_item(portal: Portal, entity_type_id: int, item_id: int, given: Json, author: Author) -> Json:
-    """Change an item; when no value really changes, nothing is saved and nothing is told."""
+    """Change an item and return it as it was saved; when no value really changes, nothing is saved and nothing told.
+
+    A new stage starts its robots. What they change is in the item afterwards, not in the answer.
+    """
     item = find_item(portal, entity_type_id, item_id)
-    fields = fields_of(portal, entity_type_id)
-    new = _written(portal, fields, given, item)
-    if "categoryId" in new and new["categoryId"] != item["categoryId"] and "stageId" not in new:
-        new["stageId"] = None
     old = dict(item)
-    item_after = item | new
-    _place(portal, entity_type_id, item_after, new)
-    item_after |= new
-    _tidy(portal, entity_type_id, item_after)
-    if all(item_after.get(name) == old.get(name) for name in fields):
-        return item
-    item |= item_after
+    after = _after(portal, entity_type_id, item, given)
+    if all(after.get(name) == old.get(name) for name in fields_of(portal, entity_type_id)):
+        return old
+    item |= after
     item["updatedTime"], item["updatedBy"] = portal.iso(author.now), author.user_id
-    if item.get("stageId") != old.get("stageId"):
+    moved = item.get("stageId") != old.get("stageId")
+    if moved:
         item |= {"previousStageId": old["stageId"], "movedTime": portal.iso(author.now), "movedBy": author.user_id}
-    _tell(portal, entity_type_id, "UPDATE", item_id, author)
+    saved = dict(item)
+    crm_history.record(portal, item, author, old)
+    tell(portal, entity_type_id, "UPDATE", item_id, author)
     if entity_type_id == DEAL and item["categoryId"] != old["categoryId"]:
         data = {"ID": item_id, "CATEGORY_ID": item["categoryId"], "STAGE_ID": item["stageId"]}
-        event.emit(portal, "ONCRMDEALMOVETOCATEGORY", {"FIELDS": data}, author.user_id, author.hops)
-    return item
+        event.emit(portal, "ONCRMDEALMOVETOCATEGORY", {"FIELDS": data}, author.teller, author.hops)
+    if moved:
+        _entered(portal, item, author)
+    return saved
 
 
-def delete_item(portal: Portal, entity_type_id: int, item_id: int, author: Author) -> None:
-    """Remove an item and tell it; its parents' and children's links to it become empty."""
-    find_item(portal, entity_type_id, item_id)
+def _after(portal: Portal, entity_type_id: int, item: Json, given: Json) -> Json:
+    """The item as it would be with what was given."""
+    new = _written(portal, fields_of(portal, entity_type_id), given, item)
+    if "categoryId" in new and new["categoryId"] != item["categoryId"] and "stageId" not in new:
+        new["stageId"] = None
+    after = item | new
+    _place(portal, entity_type_id, after, new)
+    after |= new
+    _tidy(portal, entity_type_id, after)
+    return after
+
+
+def delete_item(portal: Portal, entity_type_id: int, item_id: int, author: Author, *, to_bin: bool = True) -> None:
+    """Remove an item (to the bin, where its kind has one) and tell it; what named it is silently empty now."""
+    item = find_item(portal, entity_type_id, item_id)
     del portal.items[entity_type_id][item_id]
-    _tell(portal, entity_type_id, "DELETE", item_id, author)
+    links = crm_links.unlink(portal, entity_type_id, item_id)
+    if to_bin and recycle.has_bin(portal, entity_type_id):
+        recycle.keep(portal, item, links, author)
+    for end in DELETED:
+        end(portal, entity_type_id, item_id)
+    tell(portal, entity_type_id, "DELETE", item_id, author)
 
 
-def _tell(portal: Portal, entity_type_id: int, verb: str, item_id: int, author: Author) -> None:
-    if entity_type_id in CLASSIC:
-        name = f"ONCRM{CLASSIC[entity_type_id]}{verb}"
-        event.emit(portal, name, {"FIELDS": {"ID": item_id}}, author.user_id, author.hops)
-        return
-    data = {"FIELDS": {"ID": item_id, "ENTITY_TYPE_ID": entity_type_id}}
-    for name in (f"ONCRMDYNAMICITEM{verb}", f"ONCRMDYNAMICITEM{verb}_{entity_type_id}"):
-        event.emit(portal, name, data, author.user_id, author.hops)
+def _entered(portal: Portal, item: Json, author: Author) -> None:
+    for start in ENTERED:
+        start(portal, item, author)
 
 
 def _kind_title(portal: Portal, entity_type_id: int) -> str:
@@ -212,27 +211,14 @@ def _defaults(portal: Portal, entity_type_id: int, fields: dict[str, Field], aut
 # Stages ---------------------------------------------------------------------------------------------------------
 
 
-def stage_directory(entity_type_id: int, category_id: int) -> str:
-    """The ENTITY_ID of a funnel's stages in ``crm.status.*``."""
-    if entity_type_id == DEAL:
-        return f"DEAL_STAGE_{category_id}" if category_id else "DEAL_STAGE"
-    return f"DYNAMIC_{entity_type_id}_STAGE_{category_id}"
-
-
-def stages(portal: Portal, entity_type_id: int, category_id: int) -> list[Json]:
-    """The stages of a funnel in their order."""
-    wanted = stage_directory(entity_type_id, category_id)
-    return sorted((s for s in portal.statuses.values() if s["ENTITY_ID"] == wanted), key=lambda s: int(s["SORT"]))
-
-
 def _place(portal: Portal, entity_type_id: int, item: Json, new: Json) -> None:
     """Funnel and stage: defaults where nothing is written, refusal of what does not belong together."""
     if entity_type_id in (CONTACT, COMPANY):
         return
     funnels = portal.categories.get(entity_type_id, {})
     if new.get("categoryId") is None:
-        default = next((row["id"] for row in funnels.values() if row["isDefault"] == "Y"), 0)
-        new["categoryId"] = item["categoryId"] if item.get("categoryId") is not None else default
+        own = item.get("categoryId")
+        new["categoryId"] = own if own is not None else default_category(portal, entity_type_id)
     if new["categoryId"] not in funnels:
         raise RestError("CRM_FIELD_ERROR_VALUE_NOT_VALID", 'Недопустимое значение поля "Воронка"')
     if not fields_of(portal, entity_type_id)["stageId"].enabled:
@@ -250,10 +236,8 @@ def _tidy(portal: Portal, entity_type_id: int, item: Json) -> None:
     if "title" in fields_of(portal, entity_type_id) and not item["title"]:
         item["title"] = f"{_kind_title(portal, entity_type_id)} #{item['id']}"
     if entity_type_id == DEAL:
-        rows = stages(portal, DEAL, item["categoryId"])
-        semantics = next((row["SEMANTICS"] for row in rows if row["STATUS_ID"] == item["stageId"]), None)
-        item["stageSemanticId"] = semantics or "P"
-        item["closed"] = "Y" if semantics else "N"
+        item["stageSemanticId"] = semantics(portal, DEAL, item["categoryId"], item["stageId"])
+        item["closed"] = "N" if item["stageSemanticId"] == "P" else "Y"
     if "fm" in item:
         kinds = {row["typeId"] for row in item["fm"] or []}
         flags = {"hasPhone": "PHONE" in kinds, "hasEmail": "EMAIL" in kinds, "hasImol": False}

@@ -1,18 +1,17 @@
-"""The older methods ``crm.deal.*``, ``crm.contact.*``, ``crm.company.*`` and ``crm.duplicate.findbycomm``.
+"""The older methods ``crm.deal.*``, ``crm.contact.*`` and ``crm.company.*``.
 
 They are a thin dress over the same items: names in capitals, ids as strings, refusals with an empty code. Facts:
-"crm/deals", "crm/contacts", "crm/companies" and "crm/duplicates" of the documentation.
+"crm/deals", "crm/contacts" and "crm/companies" of the documentation.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from emulator import crm, crm_filter
 from emulator.call import Call, integer, mapping, method, values
 from emulator.crm_schema import CLASSIC, COMPANY, CONTACT, Field, fields_of
-from emulator.errors import RestError, access_denied
+from emulator.errors import RestError
 from emulator.state import Json
 
 MULTIFIELDS = ("PHONE", "EMAIL", "WEB", "IM")
@@ -23,7 +22,6 @@ RENAMED = {
     "MODIFY_BY_ID": "UPDATED_BY",
 }
 SHOWN_AS = {new: old for old, new in RENAMED.items()}
-PHONE_NOISE = re.compile(r"[^\d+]")
 
 
 def _capitals(call: Call, kind: int) -> dict[str, Field]:
@@ -67,30 +65,32 @@ def _given(call: Call, kind: int) -> Json:
     return found
 
 
-def _found(call: Call, kind: int) -> int:
+def _found(call: Call, kind: int, action: str) -> int:
     number = integer(call.arg("ID"), 0)
     if number not in call.portal.items.get(kind, {}):
         raise RestError("", "Not found")
-    if not crm.may_see(call.portal, call.user, kind, number):
+    if not crm.may(call.portal, call.user, action, kind, number):
         raise RestError("", "Access denied.")
     return number
 
 
 def _add(call: Call, kind: int) -> Any:
+    if not crm.may(call.portal, call.user, "add", kind):
+        raise RestError("", "Access denied.")
     return crm.add_item(call.portal, kind, _given(call, kind), crm.author_of(call))["id"]
 
 
 def _update(call: Call, kind: int) -> Any:
-    crm.update_item(call.portal, kind, _found(call, kind), _given(call, kind), crm.author_of(call))
+    crm.update_item(call.portal, kind, _found(call, kind, "update"), _given(call, kind), crm.author_of(call))
     return True
 
 
 def _get(call: Call, kind: int) -> Any:
-    return _shown(call, kind, call.portal.items[kind][_found(call, kind)])
+    return _shown(call, kind, call.portal.items[kind][_found(call, kind, "read")])
 
 
 def _delete(call: Call, kind: int) -> Any:
-    crm.delete_item(call.portal, kind, _found(call, kind), crm.author_of(call))
+    crm.delete_item(call.portal, kind, _found(call, kind, "delete"), crm.author_of(call))
     return True
 
 
@@ -129,26 +129,3 @@ def _register() -> None:
 
 
 _register()
-
-
-@method("crm.duplicate.findbycomm", scope="crm")
-def find_by_comm(call: Call) -> Any:
-    kind = str(call.arg("type") or "").upper()
-    if kind not in ("PHONE", "EMAIL"):
-        raise RestError("Communication type is not defined.", "Communication type is not defined.")
-    if call.user.extranet:
-        raise access_denied("Access denied.")
-    wanted = {_comparable(kind, str(one)) for one in values(call.arg("values"))[:20]}
-    asked = str(call.arg("entity_type") or "").upper()
-    found: dict[str, list[int]] = {}
-    for number in (CONTACT, COMPANY):
-        rows = crm.visible_items(call.portal, call.user, number)
-        hits = [row["id"] for row in rows if wanted & {_comparable(kind, one) for one in _comms(row, kind)}]
-        if hits and asked in ("", CLASSIC[number]):
-            found[CLASSIC[number]] = hits[:20]
-    return found or []
-
-
-def _comparable(kind: str, value: str) -> str:
-    """Phones by their last ten digits, addresses without case."""
-    return PHONE_NOISE.sub("", value).lstrip("+")[-10:] if kind == "PHONE" else value.strip().lower()

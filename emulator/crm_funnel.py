@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from emulator.call import Call, Page, integer, mapping, method, truth
-from emulator.crm import stage_directory
+from emulator.crm_base import stage_directory
 from emulator.crm_items import check_employee
 from emulator.crm_schema import COMPANY, CONTACT, DEAL, fields_of
 from emulator.errors import RestError

@@ -10,7 +10,8 @@ from typing import Any
 
 from emulator import crm_filter
 from emulator.call import Call, Page, integer, mapping, method, paged, truth, values
-from emulator.crm import add_item, author_of, delete_item, find_item, may_see, open_to, update_item, visible_items
+from emulator.crm import add_item, author_of, delete_item, find_item, update_item
+from emulator.crm_rights import denied, may, visible_items
 from emulator.crm_schema import Field, describe, fields_of
 from emulator.errors import RestError
 from emulator.state import Json, Portal
@@ -19,10 +20,6 @@ from emulator.state import Json, Portal
 def check_employee(call: Call) -> None:
     if call.user.extranet:
         raise RestError("allowed_only_intranet_user", "Действие доступно только пользователям интранета", 403)
-
-
-def _denied() -> RestError:
-    return RestError("ACCESS_DENIED", "Доступ запрещен", 400)
 
 
 # Answers --------------------------------------------------------------------------------------------------------
@@ -61,7 +58,12 @@ def _given_fields(call: Call) -> Json:
     given = mapping(call.exact("fields"))
     if not truth(call.params.get("useOriginalUfNames")):
         return given
-    fields = fields_of(call.portal, call.number("entityTypeId"))
+    return original_names(call.portal, call.number("entityTypeId"), given)
+
+
+def original_names(portal: Portal, entity_type_id: int, given: Json) -> Json:
+    """Values under the original names of custom fields, by their REST names; what is unknown is left out."""
+    fields = fields_of(portal, entity_type_id)
     known = {one.upper if _custom(one) else name: name for name, one in fields.items()}
     return {known[name]: value for name, value in given.items() if name in known}
 
@@ -81,36 +83,36 @@ def item_add(call: Call) -> Any:
     kind = call.number("entityTypeId")
     given = _given_fields(call)
     fields_of(call.portal, kind)
-    if not open_to(call.portal, call.user, kind):
-        raise _denied()
+    if not may(call.portal, call.user, "add", kind):
+        raise denied()
     return {"item": shown(call.portal, add_item(call.portal, kind, given, author_of(call)), call)}
 
 
 @method("crm.item.update", scope="crm", write=True)
 def item_update(call: Call) -> Any:
-    kind, item_id = _addressed(call)
+    kind, item_id = _addressed(call, "update")
     item = update_item(call.portal, kind, item_id, _given_fields(call), author_of(call))
     return {"item": shown(call.portal, item, call)}
 
 
 @method("crm.item.get", scope="crm")
 def item_get(call: Call) -> Any:
-    return {"item": shown(call.portal, find_item(call.portal, *_addressed(call)), call)}
+    return {"item": shown(call.portal, find_item(call.portal, *_addressed(call, "read")), call)}
 
 
 @method("crm.item.delete", scope="crm", write=True)
 def item_delete(call: Call) -> Any:
-    delete_item(call.portal, *_addressed(call), author_of(call))
+    delete_item(call.portal, *_addressed(call, "delete"), author_of(call))
     return []
 
 
-def _addressed(call: Call) -> tuple[int, int]:
+def _addressed(call: Call, action: str) -> tuple[int, int]:
     """The item a call names; NOT_FOUND and ACCESS_DENIED come as HTTP 400 here."""
     check_employee(call)
     kind, item_id = call.number("entityTypeId"), call.number("id")
     find_item(call.portal, kind, item_id)
-    if not may_see(call.portal, call.user, kind, item_id):
-        raise _denied()
+    if not may(call.portal, call.user, action, kind, item_id):
+        raise denied()
     return kind, item_id
 
 

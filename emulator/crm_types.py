@@ -10,7 +10,8 @@ from typing import Any
 
 from emulator import crm_filter, crm_funnel, event
 from emulator.call import Call, integer, mapping, method, truth, values
-from emulator.crm import Author, author_of
+from emulator.crm import author_of
+from emulator.crm_base import Author
 from emulator.crm_items import check_employee
 from emulator.crm_schema import COMPANY, CONTACT, DYNAMIC_FROM, Field, forget, type_of, upper_name
 from emulator.errors import RestError, missing_parameter

@@ -1,24 +1,20 @@
-"""Outgoing events: what there is, who is told, and how it is delivered.
+"""Outgoing events: what there is and who is told.
 
-``emit`` puts one message per bound handler into ``world.outbox``; ``deliver_due`` (tests) or the ``Courier`` thread
-posts them, form-encoded, every value a string, and never again. Facts: "api-reference/events" of the documentation.
+``emit`` puts one message per bound handler into ``world.outbox``, from where ``delivery.py`` posts it, or into the
+queue of offline events. Facts: "api-reference/events" of the documentation.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
 from typing import Any
 
-import requests
+from emulator import oauth, offline, phpform
+from emulator.delivery import TICKS, Courier, deliver_due, is_held
+from emulator.state import AppCard, Json, Portal
 
-from emulator import oauth, phpform
-from emulator.state import LOG_LENGTH, AppCard, Json, Portal, World
-
-log = logging.getLogger(__name__)
+__all__ = ["TICKS", "Courier", "auth_block", "available", "deliver_due", "emit", "enqueue", "queue"]
 
 HOPS = 7  # a token that came with an event may cause this many further rounds
-POST_TIMEOUT_S = 5.0
 APPLICATION_EVENTS = (
     "ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT", "ONAPPTEST", "ONAPPMETHODCONFIRM",
     "ONSUBSCRIPTIONRENEW", "ONOFFLINEEVENT",
@@ -33,7 +29,9 @@ SCOPE_EVENTS: dict[str, tuple[str, ...]] = {
     "crm": (
         *(f"ONCRM{kind}{verb}" for kind in ("LEAD", "DEAL", "CONTACT", "COMPANY") for verb in VERBS),
         "ONCRMDEALMOVETOCATEGORY",
+        *(f"ONCRMTIMELINECOMMENT{verb}" for verb in VERBS),
         "ONCRMTYPEADD", "ONCRMTYPEUPDATE", "ONCRMTYPEDELETE",
+        *(f"ONCRMTIMELINECOMMENT{verb}" for verb in VERBS),
         "ONCRMDYNAMICITEMADD", "ONCRMDYNAMICITEMUPDATE", "ONCRMDYNAMICITEMDELETE",
         *(f"ONCRM{kind}USERFIELD{verb}" for kind in ("LEAD", "DEAL", "CONTACT", "COMPANY", "TYPE")
           for verb in (*VERBS, "SETENUMVALUES")),
@@ -66,10 +64,20 @@ def emit(portal: Portal, name: str, data: Json, user_id: int = 0, hops: int | No
     """
     if hops is not None and hops <= 0:
         return
-    for handler in [h for h in portal.event_handlers if h["event"] == name and not h["offline"]]:
+    for handler in [h for h in portal.event_handlers if h["event"] == name]:
         card = portal.apps.get(handler["client_id"])
-        if card is not None and (not only or card.client_id == only) and _listens(card, name):
+        if card is None or (only and card.client_id != only) or not _listens(card, name):
+            continue
+        if handler["offline"]:
+            _keep_offline(portal, handler, name, data, user_id)
+        else:
             queue(portal, card, handler["id"], handler["handler"], name, data, handler["auth_type"] or user_id, hops)
+
+
+def _keep_offline(portal: Portal, handler: Json, name: str, data: Json, user_id: int) -> None:
+    """A row for the application to fetch, and the signal that there is one."""
+    if offline.keep(portal, handler, name, data, user_id):
+        emit(portal, "ONOFFLINEEVENT", {}, user_id, only=handler["client_id"])
 
 
 def _listens(card: AppCard, name: str) -> bool:
@@ -87,42 +95,52 @@ def queue(
     hops: int | None = None,
 ) -> None:
     """Put one message for one address into the outbox, as often as the knobs say (lost: never, doubled: twice)."""
-    world, now = portal.world, portal.world.now()
-    if world.random.random() < world.knobs.event_loss:
-        return
+    now = portal.world.now()
     body = {
         "event": name,
         "event_handler_id": str(handler_id),
         "data": phpform.strings(data),
         "ts": str(int(now)),
-        "auth": _auth(portal, card, name, user_id, now, hops),
+        "auth": auth_block(portal, card, name, user_id, now, hops),
     }
-    for _ in range(world.knobs.event_copies):
-        world.outbox.append(
-            {
-                "id": world.next_id("event"),
-                "due": now + world.knobs.event_delay_s,
-                "url": url,
-                "event": name,
-                "body": body,
-            }
-        )
+    enqueue(portal, url, name, body)
+
+
+def enqueue(portal: Portal, url: str, name: str, body: Json) -> None:
+    """Put a message as it will be posted into the outbox; the knobs of events lose, double, hold and delay it."""
+    world = portal.world
+    knobs = world.knobs
+    # All four are drawn each time, so that turning one knob leaves the luck of the others as it was.
+    lost, doubled, held, late = (world.random.random() for _ in range(4))
+    if lost < knobs.event_loss:
+        return
+    row = {
+        "due": world.now() + knobs.event_delay_s + late * knobs.event_jitter_s,
+        "member_id": portal.member_id,
+        "url": url,
+        "event": name,
+        "held": held < knobs.event_hold or is_held(world, portal.member_id, name),
+        "body": body,
+    }
+    for _ in range(knobs.event_copies + (doubled < knobs.event_double)):
+        world.outbox.append({"id": world.next_id("event"), **row})
     world.touch()
     world.outbox_filled.set()
 
 
-def _auth(portal: Portal, card: AppCard, name: str, user_id: int, now: float, hops: int | None) -> Json:
+def auth_block(portal: Portal, card: AppCard, name: str, user_id: int, now: float, hops: int | None) -> Json:
+    """What a message tells about the portal, with a fresh token of the user where there is one to send."""
     world = portal.world
     secret = "0" * 32 if world.knobs.wrong_application_token else card.application_token
     always = {
         "domain": portal.host,
         "client_endpoint": portal.client_endpoint,
-        "server_endpoint": world.server_endpoint,
+        "server_endpoint": portal.server_endpoint,
         "member_id": portal.member_id,
         "application_token": secret,
     }
     user = portal.user(user_id)
-    if user is None or name in WITHOUT_TOKENS or not world.knobs.event_tokens:
+    if user is None or not user.active or name in WITHOUT_TOKENS or not world.knobs.event_tokens:
         return always
     left = HOPS if hops is None else hops - 1
     token = oauth.issue(portal, user, card, now, hops=None if name in WITH_REFRESH else left)
@@ -138,72 +156,3 @@ def _auth(portal: Portal, card: AppCard, name: str, user_id: int, now: float, ho
     if name in WITH_REFRESH or name.startswith("ONCALENDAR"):
         auth["refresh_token"] = token.refresh
     return auth
-
-
-# Delivery -------------------------------------------------------------------------------------------------------
-
-
-def http_post(url: str, pairs: list[tuple[str, str]]) -> int:
-    """POST a form and return the status; raises requests' errors."""
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.post(url, data=pairs, timeout=POST_TIMEOUT_S, allow_redirects=False, headers=HEADERS)
-    return answer.status_code
-
-
-HEADERS = {"User-Agent": "Bitrix24 Webhook Engine"}
-
-
-def deliver_due(world: World, *, everything: bool = False) -> int:
-    """Send what is due (or everything that waits) and return how many were tried. An event is never resent."""
-    with world.lock:
-        now = world.now()
-        due = [entry for entry in world.outbox if everything or entry["due"] <= now]
-        taken = {entry["id"] for entry in due}
-        world.outbox[:] = [entry for entry in world.outbox if entry["id"] not in taken]
-        if world.knobs.event_shuffle:
-            world.random.shuffle(due)
-    for entry in due:
-        _send(world, entry)
-    return len(due)
-
-
-def _send(world: World, entry: Json) -> None:
-    outcome: Json = {"status": None, "error": None}
-    try:
-        outcome["status"] = (world.post or http_post)(entry["url"], phpform.encode(entry["body"]))
-    except requests.RequestException as error:
-        outcome["error"] = type(error).__name__
-        log.warning("event %s to %s is lost: %s", entry["event"], entry["url"], error)
-    with world.lock:
-        world.sent.append({**entry, "at": world.now(), **outcome})
-        del world.sent[:-LOG_LENGTH]
-    world.touch()
-
-
-class Courier:
-    """A background thread that delivers the outbox of a world."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="emulator-courier", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self.world.outbox_filled.set()
-        self._thread.join(timeout=POST_TIMEOUT_S + 1)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self.world.outbox_filled.wait(self._pause())
-            self.world.outbox_filled.clear()
-            deliver_due(self.world)
-
-    def _pause(self) -> float | None:
-        with self.world.lock:
-            dues = [entry["due"] for entry in self.world.outbox]
-        return max(0.01, min(dues) - self.world.now()) if dues else None

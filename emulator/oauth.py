@@ -61,7 +61,7 @@ def issue_frame(portal: Portal, user: User, card: AppCard, now: float) -> dict[s
         "REFRESH_ID": token.refresh if token else "",
     }
     if not portal.world.knobs.old_portal:
-        fields["SERVER_ENDPOINT"] = portal.world.server_endpoint
+        fields["SERVER_ENDPOINT"] = portal.server_endpoint
         fields["APPLICATION_TOKEN"] = card.application_token
         fields["APPLICATION_SCOPE"] = ",".join(card.scopes)
     return fields

@@ -7,14 +7,14 @@ plan, application, payment, scope, user, the user's access to the application, l
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
 from emulator import authorization, batch, faults, limits, oauth, phpform
-from emulator.call import REGISTER, Call, Page
+from emulator.call import REGISTER, Call, Method, Page
 from emulator.errors import RestError
+from emulator.lines import reset
 from emulator.state import AppCard, Fault, Json, Portal, World
 
 blueprint = Blueprint("rest", __name__)
@@ -49,7 +49,7 @@ def entry(path: str) -> Response:
 
 def _elsewhere(world: World, name: str) -> Response:
     """A host that is no portal: the authorization server, a portal's former name, or nobody."""
-    if request.host.lower() == world.auth_host.lower():
+    if world.is_auth_host(request.host):
         return _authorization_server(world, name)
     renamed = world.renamed_portal(request.host)
     if renamed is None:
@@ -118,16 +118,19 @@ class Request:
     def answer(self) -> Response:
         names = [self.name, *(batch.command_names(self.params) if self.name == "batch" else ())]
         self.entry["commands"] = names[1:]
-        self.struck = faults.strikes(self.world, names)
+        self.struck = faults.strikes(self.world, names, self.portal)
         self.entry["faults"] = [fault.kind for fault in self.struck]
         try:
-            early = faults.before(self.struck)
+            early = faults.before(self.world, self.struck)
             if early is not None:
                 self._log(early.status_code, None)
                 return early
             body, status = self._result(), 200
         except RestError as error:
             body, status = error.body(), error.status
+        except faults.Cut:
+            self._log(500, "cut")
+            return reset()
         self._log(status, body.get("error"))
         return faults.after(self.world, self.struck, self._envelope(body, status))
 
@@ -142,13 +145,13 @@ class Request:
             raise _unknown_method()
         call = self._authorized()
         self.entry |= {"user_id": call.user.id, "client_id": call.client_id}
-        limits.count_request(self.world, self.portal.member_id, call.address, call.now)
-        pause(self.world.knobs.request_ms)
+        limits.count_request(self.portal, call.address, call.now)
+        pause(self.world, self.world.knobs.request_ms)
         if self.name == "batch":
-            result: Any = batch.run(call, lambda one: invoke(one, self.struck))
+            result: Any = batch.run(call, lambda one: invoke(one, self.entry))
             operating: Json = {}
         else:
-            result, operating = invoke(call, self.struck, extra_ms=self.world.knobs.request_ms)
+            result, operating = invoke(call, self.entry, extra_ms=self.world.knobs.request_ms)
         body = {"result": result.result if isinstance(result, Page) else result}
         if isinstance(result, Page):
             body |= {"next": result.next} if result.next is not None else {}
@@ -224,27 +227,40 @@ def check_scope(world: World, name: str, scopes: frozenset[str]) -> None:
             raise RestError("insufficient_scope", text, world.knobs.scope_status)
 
 
-def invoke(call: Call, struck: list[Fault], extra_ms: int = 0) -> tuple[Any, Json]:
-    """Carry out one method (a request's own or a batch command's); returns its result and the operating time."""
+def invoke(call: Call, entry: Json, extra_ms: int = 0) -> tuple[Any, Json]:
+    """Carry out one method (a request's own or a batch command's); returns its result and the operating time.
+
+    What goes wrong with it on purpose is added to the ``entry`` of the log.
+    """
     known = REGISTER[call.method]
     check_scope(call.world, call.method, call.scopes)
     if known.app_only and call.card is None:
         text = "Current authorization type is denied for this method Application context required"
         raise RestError("WRONG_AUTH_TYPE", text, 403)
-    key = f"{call.portal.member_id} {call.caller} {call.method}"
-    limits.check_operating(call.world, key, call.world.now())
-    faults.refuse_command(struck, call.method)
-    write_ms = call.world.knobs.write_ms if known.write else 0
-    pause(write_ms)
-    began = time.perf_counter()
-    with call.world.lock:
+    key = limits.operating_key(call.portal, call.caller, call.method)
+    limits.check_operating(call.portal, key, call.world.now())
+    struck = faults.command_strikes(call.portal, call.method)
+    entry["faults"] += [fault.kind for fault in struck]
+    faults.before_command(struck)
+    result, spent = _acted(call, known, extra_ms)
+    operating = limits.charge(call.world, key, spent, call.world.now())
+    faults.after_command(struck)
+    return result, operating
+
+
+def _acted(call: Call, known: Method, extra_ms: int) -> tuple[Any, float]:
+    """The result of a method, and the seconds it took with what the profile adds."""
+    world = call.world
+    write_ms = world.knobs.write_ms if known.write else 0
+    pause(world, write_ms)
+    began = world.timer()
+    with world.lock:
         result = known.handler(call)
-    spent = time.perf_counter() - began + (write_ms + extra_ms) / 1000
     if known.write:
-        call.world.touch()
-    return result, limits.charge(call.world, key, spent, call.world.now())
+        world.touch()
+    return result, world.timer() - began + (write_ms + extra_ms) / 1000
 
 
-def pause(milliseconds: int) -> None:
+def pause(world: World, milliseconds: int) -> None:
     if milliseconds:
-        time.sleep(milliseconds / 1000)
+        world.sleep(milliseconds / 1000)

@@ -90,7 +90,7 @@ def small_world(now: float | None = None, hosts: Hosts = TEST_HOSTS) -> World:
 def second_portal(world: World, host: str = "yug.bitrix24.test") -> Portal:
     """Another tenant in the same world, with people and deals of its own."""
     now = world.now()
-    portal = _portal(world, now, host, world.auth_protocol, "Юг")
+    portal = new_portal(world, now, host, world.auth_protocol, "Юг")
     _companies_and_contacts(portal, now, 2, 3)
     _deals(portal, now, DEALS[:3])
     return portal
@@ -100,12 +100,13 @@ def _world(now: float, hosts: Hosts, title: str) -> tuple[World, Portal]:
     assert methods.METHOD_MODULES, "REST methods are registered"
     world = World(auth_host=hosts.auth, auth_protocol=hosts.protocol, auth=AuthServer())
     world.clock = lambda: now
-    portal = _portal(world, now, hosts.portal, hosts.protocol, title)
+    portal = new_portal(world, now, hosts.portal, hosts.protocol, title)
     return world, portal
 
 
-def _portal(world: World, now: float, host: str, protocol: str, title: str) -> Portal:
-    member_id = f"{len(world.portals) + 1:x}".rjust(2, "a") + "f3c9e5b7d1a24680" + f"{len(world.portals) + 1:014x}"
+def new_portal(world: World, now: float, host: str, protocol: str, title: str) -> Portal:
+    """A tenant of a world with its people, calendars and one funnel of deals, and nothing in it."""
+    member_id = f"{len(world.portals) + 1:x}"[-2:].rjust(2, "a") + "f3c9e5b7d1a24680" + f"{len(world.portals) + 1:014x}"
     portal = world.add_portal(Portal(member_id=member_id, host=host, protocol=protocol, title=title))
     # Other numbers than 1 for the first type, so that nobody mistakes its id for its entityTypeId.
     portal.counters |= {"type": 11, "category": 17, "status": 100, "section": 3, "event": 1200}

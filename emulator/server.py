@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from ipaddress import ip_address
 from typing import Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from emulator.app import Emulator
 from emulator.event import Courier
-from emulator.faults import RESET_FLAG
+from emulator.lines import RESET_FLAG, SOCKET
 
 LINGER_NONE = struct.pack("ii", 1, 0)  # close at once with a reset
 
@@ -21,6 +22,9 @@ class Handler(WSGIRequestHandler):
 
     disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
+
+    def make_environ(self) -> dict[str, Any]:
+        return {**super().make_environ(), SOCKET: True}
 
     def connection_dropped(self, error: BaseException, environ: dict[str, Any] | None = None) -> None:
         self.close_connection = True
@@ -36,6 +40,10 @@ class Server(ThreadedWSGIServer):
 
     request_queue_size = 256
     daemon_threads = True
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Loopback only, even on a server that listens on every address so that each portal can have its own."""
+        return ip_address(client_address[0]).is_loopback
 
     def shutdown_request(self, request: Any) -> None:
         # A dropped connection has been reset already, shutting it down again would fail.

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from emulator.knobs import Knobs
+
 Json = dict[str, typing.Any]
 LOG_LENGTH = 500
 TRANSIENT = {"keep": False}  # metadata of fields that are not written to the file
@@ -115,9 +117,23 @@ class Portal:
     app_options: dict[str, Json] = field(default_factory=dict)
     user_options: dict[str, Json] = field(default_factory=dict)
     crm_denied: dict[int, set[int]] = field(default_factory=dict)
+    crm_rights: dict[int, dict[int, str]] = field(default_factory=dict)
+    bin: dict[int, Json] = field(default_factory=dict)
+    product_rows: dict[int, Json] = field(default_factory=dict)
+    stage_history: list[Json] = field(default_factory=list)
+    robots: list[Json] = field(default_factory=list)
+    triggers: list[Json] = field(default_factory=list)
+    placed: list[Json] = field(default_factory=list)
+    runs: dict[str, Json] = field(default_factory=dict)
     calls: list[Json] = field(default_factory=list)
     former_hosts: list[str] = field(default_factory=list)
     deleted: bool = False
+    path: str = ""  # where a self-hosted portal lives on its host, as in "/b24"
+    self_hosted: bool = False
+    silent: bool = False
+    auth_host: str = ""
+    absences: list[Json] = field(default_factory=list)
+    offline_events: list[Json] = field(default_factory=list)
     schema_cache: dict[int, typing.Any] = transient(dict)
     world: World = field(default=None, repr=False, compare=False, metadata=TRANSIENT)  # type: ignore[assignment]
 
@@ -127,7 +143,12 @@ class Portal:
 
     @property
     def client_endpoint(self) -> str:
-        return f"{self.origin}/rest/"
+        return f"{self.origin}{self.path}/rest/"
+
+    @property
+    def server_endpoint(self) -> str:
+        """The authorization server this portal works with; the platform has several."""
+        return f"{self.world.auth_protocol}://{self.auth_host or self.world.auth_host}/rest/"
 
     def next_id(self, counter: str) -> int:
         """The next id of a counter; ids of different things run separately, as in the platform."""
@@ -187,58 +208,6 @@ class AuthServer:
 
 
 @dataclass
-class Knobs:
-    """What a tester may turn. ``profile`` "cloud" sets delays and limits as the bench measures them."""
-
-    profile: str = "plain"
-    request_ms: int = 0
-    write_ms: int = 0
-    rate_limit: bool = False
-    rate_per_second: float = 2.0
-    rate_threshold: int = 50
-    operating_limit: bool = False
-    operating_limit_s: float = 480.0
-    event_delay_s: float = 0.0
-    event_tokens: bool = True
-    event_copies: int = 1
-    event_loss: float = 0.0
-    event_shuffle: bool = False
-    wrong_application_token: bool = False
-    token_family: str = "two"
-    access_ttl_s: int = 3600
-    refresh_ttl_s: int = 180 * 86400
-    code_ttl_s: int = 30
-    old_portal: bool = False
-    plan_smart_processes: bool = True
-    plan_rest: bool = True
-    unsaved_id: str = "0"
-    lang: str = ""  # language of frames for everybody; empty: each user's own
-    company_calendar_write: str = "admins"  # admins, everybody, nobody
-    scope_status: int = 403
-    check_mandatory: bool = False
-
-    def change(self, values: Json) -> None:
-        """Set the named knobs; raises KeyError for an unknown name and ValueError for a value of another type."""
-        if "profile" in values:
-            self._apply_profile(str(values["profile"]))
-        for name, value in values.items():
-            setattr(self, name, self._converted(name, value))
-
-    def _apply_profile(self, name: str) -> None:
-        cloud = {"plain": False, "cloud": True}[name]
-        self.request_ms, self.write_ms = (100, 150) if cloud else (0, 0)
-        self.rate_limit = self.operating_limit = cloud
-
-    def _converted(self, name: str, value: typing.Any) -> typing.Any:
-        default = getattr(Knobs(), name, None)
-        if default is None:
-            raise KeyError(name)
-        if isinstance(default, bool) and isinstance(value, str):
-            return value.lower() in ("1", "true", "y", "yes", "on")
-        return type(default)(value)
-
-
-@dataclass
 class Fault:
     """Something that goes wrong on purpose; ``times`` counts down and None means always."""
 
@@ -248,6 +217,7 @@ class Fault:
     probability: float = 1.0
     times: int | None = None
     seconds: float = 0.0
+    portal: str = ""  # a member_id; "*" any portal; "" the authorization server too
 
 
 @dataclass
@@ -262,9 +232,13 @@ class World:
     faults: list[Fault] = field(default_factory=list)
     outbox: list[Json] = field(default_factory=list)
     sent: list[Json] = field(default_factory=list)
+    holds: list[list[str]] = field(default_factory=list)
     counters: dict[str, int] = field(default_factory=dict)
+    timers: list[float] = field(default_factory=list)
     clock: Callable[[], float] = field(default=time.time, repr=False, compare=False, metadata=TRANSIENT)
     lock: typing.Any = transient(threading.RLock)
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False, compare=False, metadata=TRANSIENT)
+    timer: Callable[[], float] = field(default=time.perf_counter, repr=False, compare=False, metadata=TRANSIENT)
     post: Callable[[str, list[tuple[str, str]]], int] | None = field(
         default=None, repr=False, compare=False, metadata=TRANSIENT
     )
@@ -279,6 +253,10 @@ class World:
     def now(self) -> float:
         return self.clock()
 
+    def seed(self, number: int) -> None:
+        """From here on everything random in this world (lost events, faults) comes as it came with this number."""
+        self.random.seed(number)
+
     @property
     def auth_origin(self) -> str:
         return f"{self.auth_protocol}://{self.auth_host}"
@@ -291,6 +269,11 @@ class World:
         portal.world = self
         self.portals[portal.member_id] = portal
         return portal
+
+    def is_auth_host(self, host: str) -> bool:
+        """Does a request go to an authorization server, the common one or that of a single portal?"""
+        known = {self.auth_host, *(portal.auth_host for portal in self.portals.values() if portal.auth_host)}
+        return plain_host(host) in map(plain_host, known)
 
     def portal_by_host(self, host: str) -> Portal | None:
         """The portal a browser or a client addressed; hosts are compared without their default ports."""

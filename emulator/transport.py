@@ -23,6 +23,9 @@ from requests.utils import get_encoding_from_headers
 from urllib3.response import HTTPResponse
 from werkzeug.test import Client, EnvironBuilder, TestResponse
 
+from emulator.app import Emulator
+from emulator.clock import VirtualClock
+
 
 class EmulatorAdapter(BaseAdapter):
     """Answers requests by calling a WSGI application in this process.
@@ -48,6 +51,9 @@ class EmulatorAdapter(BaseAdapter):
         limit = timeout[1] if isinstance(timeout, tuple) else timeout
         limit = getattr(limit, "read_timeout", limit)
         answer = self._timed(request, limit) if isinstance(limit, (int, float)) else self._call(request)
+        if isinstance(answer, TimeoutError):
+            self._waited(limit)
+            raise requests.ReadTimeout(f"Read timed out. (read timeout={limit})", request=request)
         if isinstance(answer, ConnectionResetError):
             raise requests.ConnectionError(
                 "Connection aborted: the portal closed it without an answer", request=request
@@ -57,8 +63,14 @@ class EmulatorAdapter(BaseAdapter):
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _timed(self, request: requests.PreparedRequest, limit: float) -> TestResponse | ConnectionResetError:
-        box: list[TestResponse | ConnectionResetError] = []
+    def _waited(self, limit: object) -> None:
+        """A client's patience passes on a virtual clock too; on any other one it costs the test nothing."""
+        clock = getattr(getattr(self.app, "world", None), "clock", None)
+        if isinstance(clock, VirtualClock) and isinstance(limit, (int, float)):
+            clock.advance(limit)
+
+    def _timed(self, request: requests.PreparedRequest, limit: float) -> TestResponse | OSError:
+        box: list[TestResponse | OSError] = []
         thread = threading.Thread(target=lambda: box.append(self._call(request)), daemon=True)
         thread.start()
         thread.join(limit)
@@ -66,7 +78,7 @@ class EmulatorAdapter(BaseAdapter):
             raise requests.ReadTimeout(f"Read timed out. (read timeout={limit})", request=request)
         return box[0]
 
-    def _call(self, request: requests.PreparedRequest) -> TestResponse | ConnectionResetError:
+    def _call(self, request: requests.PreparedRequest) -> TestResponse | OSError:
         parts = urlsplit(str(request.url))
         body = request.body or b""
         builder = EnvironBuilder(
@@ -80,7 +92,7 @@ class EmulatorAdapter(BaseAdapter):
         )
         try:
             return Client(self.app, use_cookies=False).open(builder)
-        except ConnectionResetError as error:
+        except (ConnectionResetError, TimeoutError) as error:
             return error
 
 
@@ -103,6 +115,30 @@ def _response(request: requests.PreparedRequest, answer: Any) -> requests.Respon
     extract_cookies_to_jar(response.cookies, request, raw)
     response._content = body
     return response
+
+
+class WorldAdapter(BaseAdapter):
+    """Finds the portal of each request by its host, also one made or renamed later; anything else is nowhere."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        super().__init__()
+        self.world, self.inner = emulator.world, EmulatorAdapter(emulator)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        host = urlsplit(str(request.url)).netloc
+        world = self.world
+        if not (world.portal_by_host(host) or world.renamed_portal(host) or world.is_auth_host(host)):
+            raise requests.ConnectionError(f"there is no host {host} here", request=request)
+        return self.inner.send(request, *args, **kwargs)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def reach(session: requests.Session, emulator: Emulator) -> None:
+    """Let a session reach every portal of an emulator and its authorization servers, and nothing else."""
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, WorldAdapter(emulator))
 
 
 class ForwardingAdapter(BaseAdapter):

@@ -1,4 +1,4 @@
-"""People: ``user.*``, ``department.get``, ``profile``, ``access.name`` and notices (``im.notify.*``).
+"""People: ``user.*``, ``profile``, ``access.name`` and notices (``im.notify.*``).
 
 Facts: "api-reference/user", "common/users" and "chats/notifications" of the documentation.
 """
@@ -149,15 +149,6 @@ def profile(call: Call) -> Any:
         "TIME_ZONE": user.time_zone,
         "TIME_ZONE_OFFSET": int(delta.total_seconds()) if delta else 0,
     }
-
-
-@method("department.get", scope="department")
-def departments(call: Call) -> Any:
-    rows = list(call.portal.departments.values())
-    for key in ("ID", "NAME", "PARENT"):
-        wanted = [str(one) for one in values(call.arg(key))]
-        rows = [row for row in rows if not wanted or str(row.get(key)) in wanted]
-    return call.page(rows)
 
 
 # Notices --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,20 @@ from typing import Any
 from flask import Blueprint, redirect
 from werkzeug.wrappers import Response
 
-from emulator.pages import apps, calendars, cards, chrome, frames, processes, stand, viewer
+from emulator.pages import (
+    apps,
+    calendars,
+    cards,
+    chrome,
+    edit,
+    frames,
+    processes,
+    robots,
+    settings,
+    staff,
+    stand,
+    viewer,
+)
 
 blueprint = Blueprint(
     "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/_portal"
@@ -40,11 +53,30 @@ ADDRESSES: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
     ("/crm/type/<int:entity_type>/kanban/category/<int:category_id>/", processes.show_kanban, GET),
     ("/crm/type/<int:entity_type>/list/category/<int:category_id>/", processes.show_list, GET),
     ("/crm/type/<int:entity_type>/details/<int:item_id>/", processes.show_card, GET),
+    ("/crm/edit/<int:entity_type>/<int:item_id>/", edit.show_form, GET),
+    ("/crm/edit/<int:entity_type>/<int:item_id>/", edit.save, POST),
+    ("/crm/move/<int:entity_type>/<int:item_id>/", edit.move, POST),
+    ("/crm/act/<int:entity_type>/<int:item_id>/", edit.act, POST),
+    ("/crm/recyclebin/", edit.show_bin, GET),
+    ("/crm/recyclebin/restore", edit.restore, POST),
+    ("/crm/recyclebin/empty", edit.empty_bin, POST),
+    ("/crm/automation/<int:entity_type>/", robots.show_automation, GET),
+    ("/crm/automation/<int:entity_type>/", robots.place, POST),
+    ("/crm/automation/<int:entity_type>/off", robots.take_off, POST),
+    ("/crm/runs/", robots.show_runs, GET),
+    ("/crm/settings/<int:entity_type>/", settings.show_settings, GET),
+    ("/crm/settings/<int:entity_type>/", settings.change_settings, POST),
+    ("/crm/rights/", settings.show_rights, GET),
+    ("/crm/rights/", settings.change_rights, POST),
     # calendars
     ("/calendar/", calendars.show_company, GET),
     ("/company/personal/user/<int:user_id>/calendar/", calendars.show_personal, GET),
     ("/_calendar/add", calendars.add_event, POST),
+    ("/_calendar/change", calendars.change_event, POST),
+    ("/_calendar/answer", calendars.answer_event, POST),
     ("/_calendar/delete", calendars.delete_event, POST),
+    ("/company/", staff.show_staff, GET),
+    ("/_staff/change", staff.change_person, POST),
     # applications
     ("/devops/list/", apps.list_apps, GET),
     ("/devops/edit/application/<int:app_id>/", apps.edit_app, GET),
@@ -70,6 +102,8 @@ ADDRESSES: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
     ("/_panel/faults/release", stand.release_answers, POST),
     ("/_panel/calls/", stand.show_calls, GET),
     ("/_panel/events/", stand.show_events, GET),
+    ("/_panel/events/hold", stand.hold_events, POST),
+    ("/_panel/events/release", stand.release_events, POST),
 )
 
 ENDPOINTS = {cards.show_list: "list_crm_items", cards.show_card: "show_crm_card", processes.show_kanban: "show_kanban"}

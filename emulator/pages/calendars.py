@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 from flask import abort, jsonify, render_template, request
 from werkzeug.wrappers import Response
 
-from emulator import placement
+from emulator import people_calendar, placement
+from emulator.calendar_sections import may_edit
 from emulator.errors import RestError
 from emulator.pages import records
 from emulator.pages.frames import layout
@@ -136,6 +138,25 @@ def _details(me: Viewer, span: Span, row: Json, section: Json) -> Json:
         "links": [{"text": one.text, "url": one.url} for one in links],
         "attendees": ", ".join(records.user_part(me, one.get("id")).text for one in row.get("ATTENDEE_LIST") or []),
         "start": f"{span.start.astimezone(me.zone):%H:%M}",
+        **_form_values(me, span, row),
+    }
+
+
+def _form_values(me: Viewer, span: Span, row: Json) -> Json:
+    """What the form of an event starts with, and what the viewer may do with it."""
+    section = me.portal.sections.get(int(row.get("SECTION_ID") or 0))
+    parent, recurring = row["ID"] == row.get("PARENT_ID"), bool(row.get("RRULE"))
+    if span.first_day is None or span.last_day is None:
+        start, end = (f"{moment.astimezone(me.zone):%Y-%m-%dT%H:%M}" for moment in (span.start, span.end))
+    else:
+        start, end = span.first_day.isoformat(), span.last_day.isoformat()
+    return {
+        "from": start,
+        "to": end,
+        "allDay": span.all_day,
+        "private": row.get("PRIVATE_EVENT") == "1",
+        "editable": parent and not recurring and section is not None and may_edit(me.portal, me.user, section),
+        "answer": "" if parent or row.get("OWNER_ID") != str(me.user.id) else row.get("MEETING_STATUS", ""),
     }
 
 
@@ -174,7 +195,54 @@ def _day(me: Viewer, day: date, spans: list[Span]) -> Json:
     }
 
 
-def add_event() -> Response | tuple[Response, int]:
+Answer = Response | tuple[Response, int]
+
+
+def _acted(action: Callable[[Viewer], Any]) -> Answer:
+    """Do something as the viewer; the portal's refusal becomes words for him."""
+    me = viewer()
+    try:
+        action(me)
+    except (RestError, ValueError) as error:
+        return jsonify(error=me.t("event_refused", text=getattr(error, "text", error))), 422
+    return jsonify(done=True)
+
+
+def _number() -> int:
+    return int(request.form.get("id") or 0)
+
+
+def change_event() -> Answer:
+    """Save a dragged or edited event: whatever the form holds; times are the viewer's wall clock, or dates."""
+    form = request.form
+    fields = {name: form[name] for name in ("name", "description", "location") if name in form}
+    if "private" in form:
+        fields["private_event"] = form["private"]
+
+    def act(me: Viewer) -> None:
+        start, end = (_moment(me, form[name]) if name in form else None for name in ("from", "to"))
+        people_calendar.edit_event(me.portal, me.user, _number(), start=start, end=end, **fields)
+
+    return _acted(act)
+
+
+def _moment(me: Viewer, text: str) -> date:
+    if len(text) == len("2026-12-01"):
+        return date.fromisoformat(text)
+    return datetime.fromisoformat(text).replace(tzinfo=me.zone)
+
+
+def answer_event() -> Answer:
+    """Accept or decline an invitation: ``status`` Y or N."""
+    answer = people_calendar.decline if request.form.get("status") == "N" else people_calendar.accept
+    return _acted(lambda me: answer(me.portal, me.user, _number()))
+
+
+def delete_event() -> Answer:
+    return _acted(lambda me: people_calendar.delete_event(me.portal, me.user, _number()))
+
+
+def add_event() -> Answer:
     """Save an event typed into the calendar's form; its times are the viewer's wall clock."""
     me, form = viewer(), request.form
     fields = {
@@ -186,6 +254,7 @@ def add_event() -> Response | tuple[Response, int]:
         "to": f"{form.get('to')}:00",
         "timezone_from": me.user.time_zone,
         "timezone_to": me.user.time_zone,
+        "private_event": form.get("private", "N"),
     }
     try:
         number = me.ask("calendar.event.add", fields)
@@ -193,13 +262,3 @@ def add_event() -> Response | tuple[Response, int]:
         return jsonify(error=me.t("event_refused", text=error.text)), 422
     me.world.touch()
     return jsonify(id=number)
-
-
-def delete_event() -> Response | tuple[Response, int]:
-    me = viewer()
-    try:
-        me.ask("calendar.event.delete", {"id": request.form.get("id")})
-    except RestError as error:
-        return jsonify(error=error.text), 422
-    me.world.touch()
-    return jsonify(done=True)

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from emulator import placement
 from emulator.errors import RestError
-from emulator.pages import records
+from emulator.pages import card_side, records
 from emulator.pages.frames import layout
 from emulator.pages.records import COMPANY, CONTACT, DEAL, KINDS, Part
 from emulator.pages.viewer import Viewer, viewer
@@ -130,6 +130,7 @@ def show_card(kind: str, item_id: int) -> str | tuple[str, int]:
         linked=_linked(me, KINDS[kind], item_id),
         moments=moments(me, item),
         steps=records.steps(me, DEAL, item) if kind == "deal" else [],
+        **card_side.side(me, KINDS[kind], item),
     )
 
 
@@ -185,17 +186,11 @@ def moments(me: Viewer, item: Json) -> list[Json]:
         ("updatedTime", "updatedBy", "history_changed"),
     )
     found = [(parse_moment(item.get(when)), me.t(word), item.get(who)) for when, who, word in told]
-    rows = [
-        {
-            "at": at,
-            "when": moment_words(at, me.zone, me.lang),
-            "what": what,
-            "who": records.user_part(me, who).text if who else "",
-        }
-        for at, what, who in found
-        if at
+    rows: list[Json] = [
+        {"at": at, "what": what, "who": records.user_part(me, who).text if who else ""} for at, what, who in found if at
     ]
-    return sorted(rows, key=lambda row: row["at"], reverse=True)
+    rows = sorted([*rows, *card_side.comments(me, item)], key=lambda row: row["at"], reverse=True)
+    return [{**row, "when": moment_words(row["at"], me.zone, me.lang)} for row in rows]
 
 
 def _tabs(me: Viewer, kind: str, item_id: str) -> list[Tab]:

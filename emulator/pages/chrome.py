@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from emulator.pages.viewer import LANGUAGES, Viewer, viewer
 from emulator.pages.when import moment_words
 
 NOTICES_SHOWN = 30
+LINK = re.compile(r"\[URL=(https?://[^\]\s]+)\](.*?)\[/URL\]", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def menu(me: Viewer) -> list[Group]:
                 Entry(me.t("deals"), "/crm/deal/list/", "deal"),
                 Entry(me.t("contacts"), "/crm/contact/list/", "contact"),
                 Entry(me.t("companies"), "/crm/company/list/", "company"),
+                Entry(me.t("bin"), "/crm/recyclebin/", "box"),
+                *_crm_administration(me),
             ],
         ),
         Group(me.t("processes"), _processes(me)),
@@ -65,6 +69,7 @@ def menu(me: Viewer) -> list[Group]:
                 Entry(me.t("my_calendar"), f"/company/personal/user/{me.user.id}/calendar/", "calendar"),
             ],
         ),
+        Group(me.t("company"), [Entry(me.t("staff"), url_for("pages.show_staff"), "contact")]),
         Group(me.t("applications"), _applications(me)),
         Group(me.t("developers"), _developers(me)),
         Group(
@@ -83,6 +88,17 @@ def _processes(me: Viewer) -> list[Entry]:
     return [
         Entry(str(kind["title"]), f"/crm/type/{kind['entityTypeId']}/kanban/category/0/", "process")
         for kind in list(me.portal.types.values())
+    ]
+
+
+def _crm_administration(me: Viewer) -> list[Entry]:
+    """What administrators set in the CRM; deals have robots like smart processes."""
+    if not me.user.is_admin:
+        return []
+    return [
+        Entry(me.t("automation"), "/crm/automation/2/", "code"),
+        Entry(me.t("runs"), "/crm/runs/", "log"),
+        Entry(me.t("crm_rights"), "/crm/rights/", "lock"),
     ]
 
 
@@ -107,8 +123,16 @@ def _developers(me: Viewer) -> list[Entry]:
 def bell(me: Viewer) -> dict[str, Any]:
     """This viewer's notices, newest first, and how many he has not seen."""
     mine = [note for note in me.portal.notices if note.get("user_id") == me.user.id]
-    rows = [{"text": note.get("message", ""), "when": _when(me, note.get("at"))} for note in reversed(mine)]
+    rows = [{"text": _pieces(note.get("message", "")), "when": _when(me, note.get("at"))} for note in reversed(mine)]
     return {"rows": rows[:NOTICES_SHOWN], "unread": sum(not note.get("read") for note in mine)}
+
+
+def _pieces(text: str) -> list[tuple[str, str]]:
+    """Words and where they lead: notices may hold ``[URL=address]words[/URL]``."""
+    found = LINK.split(text)
+    plain = [(words, "") for words in found[::3]]
+    links = [(words, address) for address, words in zip(found[1::3], found[2::3], strict=True)]
+    return [piece for pair in zip(plain, [*links, ("", "")], strict=True) for piece in pair if piece[0]]
 
 
 def _when(me: Viewer, instant: Any) -> str:

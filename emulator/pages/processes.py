@@ -1,4 +1,4 @@
-"""Smart processes for reading: the funnel as a kanban, the list, the card with every field."""
+"""Smart processes: the funnel as a kanban, the list, the card with every field. ``edit.py`` changes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from flask import abort, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from emulator.pages import records
+from emulator.pages import card_side, records
 from emulator.pages.cards import PAGE, moments, no_access, paging
 from emulator.pages.records import Part, Stage
 from emulator.pages.viewer import Viewer, viewer
@@ -164,7 +164,7 @@ def show_list(entity_type: int, category_id: int) -> str:
 
 
 def show_card(entity_type: int, item_id: int) -> str | tuple[str, int]:
-    """Every field of an item with its label, those of applications first; for reading only."""
+    """Every field of an item with its label, those of applications first."""
     me, kind = viewer(), _kind(entity_type)
     item = records.read_item(me, entity_type, item_id) if item_id else None
     if item is None:
@@ -181,6 +181,7 @@ def show_card(entity_type: int, item_id: int) -> str | tuple[str, int]:
         tabs=[],
         about=_rows(me, entity_type, item, sorted(shown, key=lambda name: not _custom(name))),
         system=_rows(me, entity_type, item, SYSTEM),
+        **card_side.side(me, entity_type, item),
     )
 
 

@@ -10,11 +10,12 @@ from typing import Any
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from emulator import faults
+from emulator import delivery, faults
 from emulator.call import REGISTER
+from emulator.knobs import Knobs
 from emulator.pages.viewer import Viewer, viewer
 from emulator.pages.words import knob_label
-from emulator.state import Json, Knobs
+from emulator.state import Json
 
 CHOICES = {
     "profile": ("plain", "cloud"),
@@ -113,9 +114,20 @@ def _call_row(me: Viewer, entry: Json) -> Json:
 def show_events() -> str:
     """What waits in the outbox and what was sent, newest first."""
     me = viewer()
-    waiting = [{"status": me.t("waiting"), **entry} for entry in me.world.outbox]
+    waiting = [{"status": me.t("held" if row.get("held") else "waiting"), **row} for row in me.world.outbox]
     rows = [_event_row(me, one) for one in reversed([*me.world.sent[-SHOWN:], *waiting])]
     return render_template("portal/sent.html", rows=rows)
+
+
+def hold_events() -> Response:
+    """Keep back what waits and what will come, until ``release_events`` lets it go in another order."""
+    delivery.hold(viewer().world)
+    return redirect(url_for("pages.show_events"))
+
+
+def release_events() -> Response:
+    delivery.release(viewer().world)
+    return redirect(url_for("pages.show_events"))
 
 
 def _event_row(me: Viewer, entry: Json) -> Json:

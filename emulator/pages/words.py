@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from emulator.pages.words_crm import CRM_KNOBS, CRM_WORDS
+from emulator.pages.words_stand import KNOBS, STAND_WORDS
+
 WORDS: dict[str, tuple[str, str]] = {
     # the page around
     "emulated": ("эмулятор портала", "emulated portal"),
@@ -81,7 +84,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "more_items": ("Ещё {n} — в списке", "{n} more in the list"),
     "no_items": ("Записей пока нет", "No items yet"),
     "no_items_hint": ("Они появятся, когда их создаст приложение.", "They appear when the application creates them."),
-    "read_only": ("Карточка открыта для чтения.", "This card is read only."),
     "from_to": ("{start} – {end}", "{start} – {end}"),
     # pages instead of content
     "no_access": ("Нет доступа", "No access"),
@@ -224,35 +226,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "portal_files": ("Настройки портала", "Portal settings"),
 }
 
-KNOBS: dict[str, tuple[str, str]] = {
-    "profile": ("Профиль скорости", "Speed profile"),
-    "request_ms": ("Запрос в пути, мс", "Request travel, ms"),
-    "write_ms": ("Команда записи, мс", "Write command, ms"),
-    "rate_limit": ("Ограничивать частоту запросов", "Limit the request rate"),
-    "rate_per_second": ("Запросов в секунду", "Requests per second"),
-    "rate_threshold": ("Запас запросов", "Burst threshold"),
-    "operating_limit": ("Ограничивать время методов", "Limit method time"),
-    "operating_limit_s": ("Время методов за 10 минут, с", "Method time in 10 minutes, s"),
-    "event_delay_s": ("Задержка событий, с", "Event delay, s"),
-    "event_tokens": ("Токены в событиях", "Tokens in events"),
-    "event_copies": ("Копий каждого события", "Copies of each event"),
-    "event_loss": ("Доля потерянных событий", "Share of lost events"),
-    "event_shuffle": ("Перемешивать события", "Shuffle events"),
-    "wrong_application_token": ("Чужой application_token в событиях", "Wrong application_token in events"),
-    "token_family": ("Токены фрейма и сервера", "Frame and server tokens"),
-    "access_ttl_s": ("Жизнь access_token, с", "access_token lifetime, s"),
-    "refresh_ttl_s": ("Жизнь refresh_token, с", "refresh_token lifetime, s"),
-    "code_ttl_s": ("Жизнь кода OAuth, с", "OAuth code lifetime, s"),
-    "old_portal": ("Старый портал: без новых полей во фрейме", "Old portal: no newer frame fields"),
-    "plan_smart_processes": ("Тариф со смарт-процессами", "Plan has smart processes"),
-    "plan_rest": ("Тариф с REST", "Plan has REST"),
-    "unsaved_id": ("ID несохранённой карточки", "ID of an unsaved card"),
-    "company_calendar_write": ("Кто пишет в календарь компании", "Who writes to the company calendar"),
-    "check_mandatory": ("Проверять обязательные поля в REST", "REST checks mandatory fields"),
-    "scope_status": ("Статус HTTP при нехватке прав", "HTTP status of a missing scope"),
-}
-
-
 FIELDS: dict[str, tuple[str, str]] = {
     "id": ("ID", "ID"),
     "title": ("Название", "Title"),
@@ -316,10 +289,10 @@ def field_label(name: str, lang: str) -> str:
 
 def translate(key: str, lang: str, **values: Any) -> str:
     """The words of ``key`` in Russian for "ru" and in English for anything else."""
-    text = WORDS[key][0 if lang == "ru" else 1]
+    text = (WORDS.get(key) or CRM_WORDS.get(key) or STAND_WORDS[key])[0 if lang == "ru" else 1]
     return text.format(**values) if values else text
 
 
 def knob_label(name: str, lang: str) -> str:
     """The label of a knob; a knob that has no words yet shows its name."""
-    return KNOBS.get(name, (name, name))[0 if lang == "ru" else 1]
+    return (CRM_KNOBS.get(name) or KNOBS.get(name, (name, name)))[0 if lang == "ru" else 1]

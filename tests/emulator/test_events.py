@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import requests
 
-from emulator import event
+from emulator import delivery, event, oauth, portals, staff
+from emulator.apps import CardForm
 from emulator.server import Running
 
-from .conftest import APP, Api
+from .conftest import APP, SCOPES, Api
 
 HANDLER = f"{APP}/b24/events"
 
@@ -214,3 +215,105 @@ def test_the_application_token_can_be_wrong_on_purpose(api, inbox, world, card, 
     bind(api, "ONCRMDEALUPDATE")
     rename(api)
     assert (inbox.last()["auth[application_token]"] == card.application_token) is not wrong
+
+
+# Delivered by hand
+
+
+def heard(inbox) -> list[str]:
+    return [form["data[FIELDS][ID]"] for _, form in inbox.posts]
+
+
+def edit(api: Api, *numbers: int, title: str = "Иначе") -> None:
+    for number in numbers:
+        api.call("crm.item.update", {"entityTypeId": 2, "id": number, "fields": {"title": f"{title} {number}"}})
+
+
+def test_events_are_held_back_and_come_later_in_another_order(api, inbox, world):
+    bind(api, "ONCRMDEALUPDATE")
+    delivery.hold(world, "ONCRM*")
+    edit(api, 1, 2, 3)
+    assert delivery.deliver(world) == event.deliver_due(world, everything=True) == 0
+    assert delivery.release(world, order="reversed") == 3
+    edit(api, 4)
+    delivery.deliver(world)
+    assert heard(inbox) == ["3", "2", "1", "4"]
+
+
+def test_what_waits_can_be_doubled_lost_and_delivered_one_by_one(api, inbox, world):
+    bind(api, "ONCRMDEALUPDATE")
+    edit(api, 1, 2)
+    assert delivery.double(world) == 2
+    assert delivery.deliver(world, limit=1) == 1
+    assert heard(inbox) == ["1"]
+    assert delivery.lose(world, "ONCRMDEAL*") == 3
+    assert delivery.deliver(world) == 0
+
+
+def test_each_portal_has_a_queue_of_its_own(api, inbox, world, emulator):
+    other = portals.add(world, "yug.bitrix24.test")
+    card = portals.install(other, CardForm("Бронирование", APP, scopes=SCOPES))
+    token = oauth.issue(other, other.users[1], card, world.now()).access
+    client = emulator.test_client()
+    for method, params in (
+        ("event.bind", {"event": "ONCRMDEALADD", "handler": HANDLER}),
+        ("crm.item.add", {"entityTypeId": 2, "fields": {"title": "Чужая"}}),
+    ):
+        client.post(f"/rest/{method}", json={**params, "auth": token}, base_url=f"https://{other.host}")
+    bind(api, "ONCRMDEALUPDATE")
+    edit(api, 1)
+    assert delivery.deliver(world, world.portal) == 1
+    assert heard(inbox) == ["1"]
+    assert [row["member_id"] for row in delivery.waiting(world)] == [other.member_id]
+
+
+def test_the_same_seed_loses_doubles_and_reorders_the_same_events(api, inbox, world, clock):
+    world.knobs.change({"event_loss": 0.3, "event_double": 0.3, "event_hold": 0.2, "event_jitter_s": 60})
+    bind(api, "ONCRMDEALUPDATE")
+    stories = []
+    for title in ("Раз", "Два"):
+        world.seed(11)
+        inbox.posts.clear()
+        edit(api, *[1, 2, 3, 4] * 5, title=title)
+        for turn in range(20):
+            rename(api, f"{title} {turn}")
+        clock.now += 100
+        event.deliver_due(world)
+        delivery.release(world)
+        event.deliver_due(world)
+        stories.append(heard(inbox))
+    assert stories[0] == stories[1]
+    assert stories[0] != sorted(stories[0])
+
+
+def test_a_dismissed_user_brings_no_token(api, inbox, portal):
+    bind(api, "ONCRMDEALUPDATE", auth_type=2)
+    staff.dismiss(portal, 2)
+    rename(api)
+    assert "auth[access_token]" not in inbox.last()
+
+
+def test_somebody_new_is_told_to_applications_with_the_scope(api, inbox, portal, card):
+    card.scopes = [*card.scopes, "user"]
+    wide = Api(api.emulator, card)
+    bind(wide, "ONUSERADD")
+    fresh = staff.add_user(portal, "Глеб", "Сомов", departments=[2])
+    assert inbox.last()["data[ID]"] == str(fresh.id)
+    assert inbox.last()["data[UF_DEPARTMENT][0]"] == "2"
+
+
+def test_offline_events_wait_once_per_object_until_they_are_fetched(api, inbox, world):
+    api.call("event.bind", {"event": "ONCRMDEALUPDATE", "event_type": "offline"})
+    bind(api, "ONOFFLINEEVENT")
+    edit(api, 1, 2)
+    edit(api, 1, title="Снова")
+    assert inbox.names() == ["ONOFFLINEEVENT"] * 2
+    listed = api.call("event.offline.list")
+    assert [row["EVENT_DATA"] for row in listed] == [{"FIELDS": {"ID": 1}}, {"FIELDS": {"ID": 2}}]
+    assert api.refusal("event.offline.get", {"clear": 0}) == (403, "ACCESS_DENIED")
+    world.knobs.offline_extended = True
+    taken = api.call("event.offline.get", {"clear": 0, "limit": 1})
+    failed = {"process_id": taken["process_id"], "message_id": [taken["events"][0]["MESSAGE_ID"]]}
+    assert api.call("event.offline.error", failed) is True
+    assert [len(api.call("event.offline.get", {"error": flag})["events"]) for flag in (0, 1)] == [1, 1]
+    assert api.call("event.offline.list") == []

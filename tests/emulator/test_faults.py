@@ -7,8 +7,9 @@ import threading
 import pytest
 import requests
 
-from emulator import faults
+from emulator import faults, limits
 from emulator.app import create_emulator
+from emulator.clock import VirtualClock
 from emulator.seed import WEBHOOK, Hosts, small_world
 from emulator.server import Running
 from emulator.transport import EmulatorAdapter, ForwardingAdapter
@@ -182,6 +183,96 @@ def test_reset_brings_the_beginning_back(emulator, hook, portal):
     hook.call("crm.item.add", ADD)
     assert emulator.test_client().post("/_state/reset", base_url=PORTAL).status_code == 200
     assert len(emulator.world.portal.items[3]) == 3
+
+
+def test_an_outage_refuses_so_many_calls_and_leaves_the_authorization_server_alone(session, world, emulator, card):
+    faults.outage(world, 2)
+    assert session.get(f"{AUTH}/oauth/token/").status_code != 500
+    for _ in range(2):
+        with pytest.raises(requests.ConnectionError):
+            session.post(HOOK + "profile")
+    assert session.post(HOOK + "profile").status_code == 200
+
+
+def test_one_command_of_a_batch_fails_before_or_after_it_has_acted(hook, world):
+    before = contacts(world)
+    commands = {f"c{n}": f"crm.item.add?entityTypeId=3&fields[name]={n}" for n in range(3)} | {"p": "profile"}
+    for kind, made in (("command_refused", 2), ("command_lost", 3)):
+        faults.add(world, {"method": "crm.item.add", "kind": kind, "times": 1})
+        answer = hook.call("batch", {"cmd": commands})
+        assert set(answer["result_error"]) == {"c0"}
+        assert answer["result_error"]["c0"]["error"] == "INTERNAL_SERVER_ERROR"
+        assert set(answer["result"]) == {"c1", "c2", "p"}
+        assert contacts(world) == before + made
+        before = contacts(world)
+
+
+@pytest.mark.parametrize(("kind", "made"), [("cut_before", 1), ("cut_after", 2)])
+def test_a_batch_is_cut_short_at_a_command(session, world, kind, made):
+    before = contacts(world)
+    commands = {"a": "crm.item.add?entityTypeId=3&fields[name]=x", "b": "profile", "c": "crm.item.list?entityTypeId=3"}
+    commands |= {"d": "crm.item.add?entityTypeId=3&fields[name]=y", "e": "crm.item.add?entityTypeId=3&fields[name]=z"}
+    world.random.random = iter([0.9, 0.1, 0.9]).__next__
+    faults.add(world, {"method": "crm.item.add", "kind": kind, "probability": 0.5})
+    with pytest.raises(requests.ConnectionError):
+        session.post(HOOK + "batch", json={"cmd": commands})
+    assert contacts(world) == before + made
+
+
+def test_a_lost_answer_costs_the_test_no_time(session, world):
+    before = contacts(world)
+    faults.add(world, {"method": "crm.item.add", "kind": "timeout_after", "times": 1})
+    with pytest.raises(requests.ReadTimeout):
+        session.post(HOOK + "crm.item.add", json=ADD, timeout=3600)
+    assert contacts(world) == before + 1
+    faults.add(world, {"method": "batch", "kind": "502_after", "times": 1})
+    answer = session.post(HOOK + "batch", json={"cmd": ["crm.item.add?entityTypeId=3&fields[name]=x"]})
+    assert (answer.status_code, contacts(world)) == (502, before + 2)
+
+
+def test_the_same_storm_comes_again_from_its_seed_and_calm_ends_it(session, world):
+    def outcome() -> int | str:
+        try:
+            return session.post(HOOK + "crm.item.add", json=ADD, timeout=5).status_code
+        except requests.RequestException as error:
+            return type(error).__name__
+
+    faults.storm(world, lost=0.3, refused=0.2, cut=0.1, busy=0.1)
+    stories = []
+    for _ in range(2):
+        world.seed(5)
+        stories.append([outcome() for _ in range(40)])
+    assert stories[0] == stories[1]
+    assert {200, 503, "ConnectionError", "ReadTimeout"} <= set(stories[0])
+    faults.calm(world)
+    assert {outcome() for _ in range(5)} == {200}
+
+
+def test_the_cloud_profile_runs_on_a_virtual_clock_and_fills_minute_buckets(world):
+    clock = VirtualClock(world.now())
+    hook = Api(create_emulator(world, clock))
+    world.knobs.change({"profile": "cloud", "rate_limit": False})
+
+    def spent() -> dict[str, float]:
+        return hook.raw("crm.item.add", ADD).get_json()["time"]
+
+    first = spent()
+    assert clock.now == pytest.approx(first["start"] + 0.25)
+    assert first["operating"] == pytest.approx(0.25)
+    clock.advance(61)
+    second = spent()
+    assert second["operating"] == pytest.approx(0.5)
+    assert second["operating_reset_at"] == first["operating_reset_at"]
+    clock.now = second["operating_reset_at"] + 1
+    assert spent()["operating"] == pytest.approx(0.5)
+    limits.spend(world.portal, "webhook:1", "crm.item.add", 480)
+    assert hook.refusal("crm.item.add", ADD) == (429, "OPERATION_TIME_LIMIT")
+    assert hook.raw("crm.item.list", {"entityTypeId": 3}).status_code == 200
+
+
+def test_an_enterprise_portal_bears_five_times_as_much(hook, world, portal):
+    world.knobs.rate_limit, portal.plan = True, "ru_ent250"
+    assert [hook.raw("profile").status_code for _ in range(252)].count(503) == 2
 
 
 # Over a real socket

@@ -54,16 +54,31 @@
     }
     if (one.links.length) list.append(line(words.links, links(one.links)));
     const close = make('button', 'btn', words.close);
-    const remove = make('button', 'btn bad', words.remove);
     close.addEventListener('click', () => node.close());
-    remove.addEventListener('click', async () => {
-      await deleteEvent(one.id);
-      node.close();
-    });
-    node.append(list, actions(close, remove));
+    node.append(list, actions(close, ...choices(one, node)));
     list.addEventListener('click', (event) => event.target.closest('a') && node.close());
     node.showModal();
     close.focus();
+  }
+
+  function choice(label, look, node, act) {
+    const button = make('button', look, label);
+    button.addEventListener('click', async () => {
+      node.close();
+      await act();
+    });
+    return button;
+  }
+
+  /* An invited person answers; whoever may write the calendar edits and deletes. */
+  function choices(one, node) {
+    const answer = (status) => () => send('/_calendar/answer', { id: one.id, status });
+    const buttons = [];
+    if (one.answer && one.answer !== 'Y') buttons.push(choice(words.accept, 'btn', node, answer('Y')));
+    if (one.answer && one.answer !== 'N') buttons.push(choice(words.decline, 'btn bad', node, answer('N')));
+    if (one.editable) buttons.push(choice(words.edit, 'btn', node, () => editEvent(one)));
+    if (!one.answer) buttons.push(choice(words.remove, 'btn bad', node, () => deleteEvent(one.id)));
+    return buttons;
   }
 
   async function send(path, values) {
@@ -93,6 +108,88 @@
     form.append(row);
   }
 
+  function checkbox(form, label, name, on) {
+    const row = make('label', 'check');
+    const input = make('input');
+    Object.assign(input, { type: 'checkbox', name, value: 'Y', checked: on });
+    row.append(input, label);
+    form.append(row);
+  }
+
+  function editEvent(one) {
+    const node = dialog(words.edit);
+    const form = make('form', 'form');
+    const kind = one.allDay ? 'date' : 'datetime-local';
+    field(form, words.name, 'name', 'text', one.title);
+    field(form, words.start, 'from', kind, one.from);
+    field(form, words.end, 'to', kind, one.to);
+    field(form, words.place, 'location', 'text', one.place);
+    form.elements.location.required = false;
+    checkbox(form, words.private, 'private', one.private);
+    const save = make('button', 'btn fill', words.save);
+    const cancel = make('button', 'btn', words.cancel);
+    cancel.type = 'button';
+    cancel.addEventListener('click', () => node.close());
+    form.append(actions(save, cancel));
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      const values = { private: 'N', ...Object.fromEntries(new FormData(form)), id: one.id };
+      if (await send('/_calendar/change', values)) node.close();
+    });
+    node.append(form);
+    node.showModal();
+  }
+
+  /* ── dragging: an event follows the pointer by quarters of an hour, from day to day ── */
+
+  const QUARTER = 15;
+  let drag = null;
+  let justDragged = false; // the click that ends a drag opens nothing
+
+  const minutesOf = (iso) => Number(iso.slice(11, 13)) * 60 + Number(iso.slice(14, 16));
+  const wall = (iso) => new Date(`${iso}:00Z`);
+  const written = (moment) => moment.toISOString().slice(0, 16);
+
+  function startDrag(event) {
+    const node = event.target.closest('.week-day [data-event]');
+    if (!node || event.button !== 0) return;
+    const one = JSON.parse(node.dataset.event);
+    if (!one.editable || one.allDay) return;
+    drag = { node, one, x: event.clientX, y: event.clientY, moved: false };
+  }
+
+  function moveDrag(event) {
+    if (!drag) return;
+    if (!drag.moved && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 5) return;
+    drag.moved = true;
+    event.preventDefault();
+    const days = [...document.querySelectorAll('[data-day]')];
+    const day = days.find((one) => {
+      const box = one.getBoundingClientRect();
+      return event.clientX >= box.left && event.clientX < box.right;
+    }) || drag.node.parentElement;
+    const perMinute = day.offsetHeight / 1440;
+    const shift = Math.round((event.clientY - drag.y) / perMinute / QUARTER) * QUARTER;
+    drag.minutes = Math.max(0, Math.min(1440 - QUARTER, minutesOf(drag.one.from) + shift));
+    drag.day = day.dataset.day;
+    day.append(drag.node);
+    drag.node.style.top = `${(drag.minutes / 1440) * 100}%`;
+    drag.node.classList.add('dragged');
+  }
+
+  function endDrag() {
+    const done = drag;
+    drag = null;
+    if (!done || !done.moved) return;
+    justDragged = true;
+    setTimeout(() => { justDragged = false; }, 0);
+    const start = new Date(wall(`${done.day}T00:00`).getTime() + done.minutes * 60000);
+    const end = new Date(start.getTime() + (wall(done.one.to) - wall(done.one.from)));
+    send('/_calendar/change', { id: done.one.id, from: written(start), to: written(end) }).then((saved) => {
+      if (!saved) Portal.refreshParts('#week');
+    });
+  }
+
   function newEvent(start) {
     const node = dialog(words.create);
     const form = make('form', 'form');
@@ -109,7 +206,9 @@
     const cancel = make('button', 'btn', words.cancel);
     cancel.type = 'button';
     cancel.addEventListener('click', () => node.close());
-    form.append(row, actions(save, cancel));
+    form.append(row);
+    checkbox(form, words.private, 'private', false);
+    form.append(actions(save, cancel));
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
       const values = { ...Object.fromEntries(new FormData(form)), type: calendar.type, owner: calendar.owner };
@@ -188,7 +287,11 @@
     const today = week.querySelector('.week-head .today');
     week.scrollTop = 8 * 48 - 12;
     if (today) week.scrollLeft = today.offsetLeft - 56;
+    document.addEventListener('pointerdown', startDrag);
+    document.addEventListener('pointermove', moveDrag);
+    document.addEventListener('pointerup', endDrag);
     document.addEventListener('click', (event) => {
+      if (justDragged) return;
       const one = event.target.closest('[data-event]');
       const day = event.target.closest('[data-day]');
       if (one) showEvent(JSON.parse(one.dataset.event));

@@ -172,12 +172,16 @@
 
   const LIVE_MS = 1000;
   const shown = new WeakMap();
+  let held = false; // something is being dragged: what is under the pointer stays as it is
+
+  document.addEventListener('pointerdown', (event) => { held = Boolean(event.target.closest('[draggable], [data-event]')); });
+  for (const name of ['pointerup', 'drop', 'dragend']) document.addEventListener(name, () => { held = false; }, true);
 
   async function refreshPart(part) {
     const answer = await fetch(new URL(part.dataset.refresh || location.href, location.href));
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById(part.id);
-    if (!fresh || fresh.innerHTML === shown.get(part)) return;
+    if (!fresh || held || fresh.innerHTML === shown.get(part)) return;
     shown.set(part, fresh.innerHTML);
     const scrolled = [...part.querySelectorAll('[data-keep-scroll]')].map((node) => [node.scrollLeft, node.scrollTop]);
     part.innerHTML = fresh.innerHTML;

@@ -1,0 +1,68 @@
+"""Words for the emulator's own pages and for those of the company: Russian, English."""
+
+from __future__ import annotations
+
+STAND_WORDS: dict[str, tuple[str, str]] = {
+    # calendar
+    "edit_event": ("Изменить", "Edit"),
+    "private_event": ("Частное событие", "Private event"),
+    "decline_event": ("Отказаться", "Decline"),
+    "accept_event": ("Принять", "Accept"),
+    # the company's people
+    "staff": ("Сотрудники", "Employees"),
+    "departments_of": ("Отделы", "Departments"),
+    "last_name": ("Фамилия", "Last name"),
+    "dismiss": ("Уволить", "Dismiss"),
+    "rehire": ("Вернуть", "Take back"),
+    "dismissed": ("Уволен", "Dismissed"),
+    "make_admin": ("Сделать администратором", "Make an administrator"),
+    "unmake_admin": ("Снять права администратора", "Take the rights back"),
+    "hire": ("Принять на работу", "Hire"),
+    "absence_first": ("Отсутствует с", "Absent from"),
+    "absence_last": ("по", "to"),
+    "add_absence": ("Записать отсутствие", "Record the absence"),
+    # events
+    "held": ("придержано", "held back"),
+    "hold_events": ("Придержать события", "Hold events back"),
+    "release_events": ("Отпустить вразнобой", "Let them go in disorder"),
+}
+
+KNOBS: dict[str, tuple[str, str]] = {
+    "profile": ("Профиль скорости", "Speed profile"),
+    "request_ms": ("Запрос в пути, мс", "Request travel, ms"),
+    "write_ms": ("Команда записи, мс", "Write command, ms"),
+    "rate_limit": ("Ограничивать частоту запросов", "Limit the request rate"),
+    "rate_per_second": ("Запросов в секунду", "Requests per second"),
+    "rate_threshold": ("Запас запросов", "Burst threshold"),
+    "operating_limit": ("Ограничивать время методов", "Limit method time"),
+    "operating_limit_s": ("Время методов за 10 минут, с", "Method time in 10 minutes, s"),
+    "event_delay_s": ("Задержка событий, с", "Event delay, s"),
+    "event_tokens": ("Токены в событиях", "Tokens in events"),
+    "event_copies": ("Копий каждого события", "Copies of each event"),
+    "event_loss": ("Доля потерянных событий", "Share of lost events"),
+    "event_shuffle": ("Перемешивать события", "Shuffle events"),
+    "wrong_application_token": ("Чужой application_token в событиях", "Wrong application_token in events"),
+    "token_family": ("Токены фрейма и сервера", "Frame and server tokens"),
+    "access_ttl_s": ("Жизнь access_token, с", "access_token lifetime, s"),
+    "refresh_ttl_s": ("Жизнь refresh_token, с", "refresh_token lifetime, s"),
+    "code_ttl_s": ("Жизнь кода OAuth, с", "OAuth code lifetime, s"),
+    "old_portal": ("Старый портал: без новых полей во фрейме", "Old portal: no newer frame fields"),
+    "plan_smart_processes": ("Тариф со смарт-процессами", "Plan has smart processes"),
+    "plan_rest": ("Тариф с REST", "Plan has REST"),
+    "unsaved_id": ("ID несохранённой карточки", "ID of an unsaved card"),
+    "company_calendar_write": ("Кто пишет в календарь компании", "Who writes to the company calendar"),
+    "check_mandatory": ("Проверять обязательные поля в REST", "REST checks mandatory fields"),
+    "scope_status": ("Статус HTTP при нехватке прав", "HTTP status of a missing scope"),
+    "event_double": ("Доля удвоенных событий", "Share of doubled events"),
+    "event_hold": ("Доля придержанных событий", "Share of held events"),
+    "event_jitter_s": ("Разброс задержки событий, с", "Spread of the event delay, s"),
+    "decline_event": ("Событие при отказе от приглашения", "An event when an invitation is declined"),
+    "offline_extended": ("Тариф с подтверждением офлайн-событий", "Plan has confirmed offline events"),
+    "bin_new_ids": ("Новый ID при восстановлении из корзины", "A new id when restored from the bin"),
+    "restore_silent": ("Восстановление без событий", "Restoring without events"),
+    "import_silent": ("Импорт без событий", "Import without events"),
+    "merge_silent": ("Объединение без событий связанных", "Merging without events of what is linked"),
+    "plan_automation": ("Тариф с роботами и триггерами", "Plan has robots and triggers"),
+    "robots_stop_on_move": ("Роботы прерываются при смене стадии", "Robots stop when the stage changes"),
+    "robot_auth": ("Токены в вызовах роботов", "Tokens in calls of robots"),
+}
