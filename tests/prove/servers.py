@@ -48,6 +48,8 @@ def web(env: dict[str, str], *, wsgi: str = "wsgi:app", workers: int = 2, thread
     command = [
         sys.executable, "-m", "gunicorn", wsgi, "--bind", f"127.0.0.1:{port}", "--workers", str(workers),
         "--worker-class", "gthread", "--threads", str(threads), "--backlog", "256", "--log-level", "warning",
+        # As docs/operations.md has it. A connection kept for some seconds may close just when a form is sent over it.
+        "--keep-alive", "0",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=env)
     try:
