@@ -21,7 +21,7 @@ demo: $(RUN)
 	@exec $(PY) -m emulator.demo
 
 test: $(DEV) browser
-	$(PY) -m pytest -n $(JOBS) --dist loadfile $(if $(filter skip,$(BROWSER)),-m "not browser") $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(if $(filter skip,$(BROWSER)),-m "not browser") $(PYTEST_ARGS)
 
 prove: $(DEV)
 	PROVE=full $(PY) -m pytest -m prove $(PYTEST_ARGS)

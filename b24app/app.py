@@ -15,6 +15,7 @@ from b24app.bitrix.hosts import HostPolicy
 from b24app.bitrix.transport import http_session
 from b24app.config import Settings
 from b24app.ledger import embedded, secrets, session
+from b24app.sync.call_log import CallLog
 from b24app.web import (
     access,
     actions,
@@ -25,10 +26,13 @@ from b24app.web import (
     events,
     frame,
     health,
+    in_step,
     install,
     policies,
     resources,
+    robots,
     services,
+    settings_portal,
     tariffs,
 )
 from b24app.web.visit import Services, page_language, utc_now
@@ -36,7 +40,8 @@ from b24app.web.visit import Services, page_language, utc_now
 ROOT = Path(__file__).resolve().parent.parent
 FORM_LIMIT_BYTES = 64 * 1024
 BLUEPRINTS = (
-    health, frame, install, events, board, bookings, actions, resources, closures, services, tariffs, policies, access,
+    health, frame, install, events, robots, board, bookings, actions, resources, closures, services, tariffs, policies,
+    access, settings_portal, in_step,
 )  # fmt: skip
 
 
@@ -67,9 +72,5 @@ def make_services(settings: Settings) -> Services:
     """What one process works with: database, pooled HTTP, and which hosts may be called."""
     secrets.install_keys(settings.token_keys)
     hosts = HostPolicy(settings.auth_servers, allow_http=settings.allow_http, allow_private=settings.allow_private)
-    return Services(
-        settings=settings,
-        engine=session.connect(settings.database_url or embedded.ensure(settings.var_dir), settings.database_pool),
-        http=http_session(hosts),
-        hosts=hosts,
-    )
+    engine = session.connect(settings.database_url or embedded.ensure(settings.var_dir), settings.database_pool)
+    return Services(settings, engine, http_session(hosts), hosts, CallLog(engine, utc_now))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from b24app.jobs.worker import run_worker
-from b24app.ledger import embedded, schema, secrets, tenancy
+from b24app.jobs.worker import reach_of, run_worker
+from b24app.ledger import embedded, request_log, schema, secrets, sweeps, tenancy
 from b24app.ledger.models import Base
 from b24app.ledger.session import DatabaseError, transaction
+from b24app.sync import in_step, sweep
+from b24app.sync.pace import Pace
+from b24app.sync.tokens import Reach
 from b24app.web.visit import Services, services
 
 db = AppGroup("db", help="The database.")
@@ -94,6 +100,57 @@ def erase_portal(member_id: str, yes: bool) -> None:
             click.confirm(f"Erase {found.domain} with all its bookings and clients?", abort=True)
         tenancy.erase(tx, found.id)
     click.echo("Erased.")
+
+
+@portal.command("log")
+@click.argument("member_id")
+@click.option("--method", help="Only this one, or crm.* for several.")
+@click.option("--limit", default=50, show_default=True, help="How many of the last calls.")
+@click.option("--short", is_flag=True, help="One line for a call, without what was sent and answered.")
+def log_portal(member_id: str, method: str | None, limit: int, short: bool) -> None:
+    """Print what was asked of a portal in the last three days and what it answered, without its tokens."""
+    with transaction(services().engine) as tx:
+        found = tenancy.portal_by_member(tx, member_id)
+        if found is None:
+            raise click.ClickException(f"No portal {member_id} here.")
+        for call in request_log.read(tx, found.id, method, limit):
+            click.echo(f"{call.at:%Y-%m-%d %H:%M:%S} {call.method} {call.outcome} {call.milliseconds} ms")
+            if not short:
+                body = json.loads(call.body)
+                click.echo(f"  → {body['sent']}\n  ← {body['answer']}")
+
+
+@portal.command("reconcile")
+@click.argument("member_id", required=False)
+def reconcile_portal(member_id: str | None) -> None:
+    """Compare a portal (without MEMBER_ID: every working one) with the ledger, and bring both into step, now."""
+    with transaction(services().engine) as tx:
+        every = [one for one in tenancy.portals(tx) if member_id in (None, one.member_id)]
+    if not every:
+        raise click.ClickException(f"No portal {member_id} here." if member_id else "No portal here.")
+    reach = reach_of(services())
+    for one in every:
+        found = sweep.sweep(reach, one.id, "cli")
+        click.echo(f"{one.domain}: {_told(found)}")
+        _until_quiet(reach, one.id)
+
+
+def _told(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "could not be compared: not installed, or it does not answer."
+    compared = sum(found["compared"].values())
+    differences = ", ".join(f"{kind} {count}" for kind, count in sorted(found["differences"].items()) if count)
+    return f"{compared} cards and events compared; {differences or 'no differences'}."
+
+
+def _until_quiet(reach: Reach, portal_id: int) -> None:
+    """What can be done at once is; what has to wait for its time is left to the workers."""
+    pace = Pace()
+    while in_step.keep_in_step(reach, portal_id, pace):
+        pass
+    with transaction(reach.engine) as tx:
+        left = sweeps.backlog(tx, portal_id)
+    click.echo(f"  waiting {left.peoples + left.bulk + left.hints}, parked {left.parked}")
 
 
 @click.command("worker")

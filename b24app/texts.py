@@ -82,8 +82,12 @@ def _said(language: str, code: str, params: Mapping[str, Any]) -> str:
 
 
 def _worded(language: str, params: Mapping[str, Any], zone: tzinfo | None = None) -> dict[str, Any]:
-    """Parameters of a rule or an obstacle, with those that are no words yet put into words."""
+    """Parameters of a rule or an obstacle, with those that are no words yet put into words.
+
+    Times are told by the clock of `params["zone"]`, where they bring their own.
+    """
     worded = dict(params)
+    zone = ZoneInfo(params["zone"]) if "zone" in params else zone
     if "minutes" in params:
         worded["minutes"] = term(language, params["minutes"])
     if "days" in params:

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 from b24app.app import make_services
 from b24app.bitrix.client import PortalClient
-from b24app.bitrix.throttle import LocalThrottle, Throttles
 from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest
 from b24app.config import Settings
@@ -26,8 +25,9 @@ from b24app.ledger.models import Portal, Resource
 from b24app.ledger.session import Session, transaction
 from b24app.scheduling.hours import local_instant
 from b24app.scheduling.interval import Interval
+from b24app.sync.throttles import SharedThrottles
 from b24app.sync.tokens import Reach, portal_client
-from b24app.web.visit import Services
+from b24app.web.visit import Services, utc_now
 from demo.company import ADMINISTRATOR, COMPANY, set_up
 from demo.examples import MANAGERS, book_examples
 from demo.life import live
@@ -73,13 +73,8 @@ def fill(services: Services, portal_id: int, deals: list[Deal], now: datetime) -
 
 
 def portal_client_of(services: Services, portal_id: int) -> PortalClient:
-    reach = Reach(
-        services.engine,
-        services.http,
-        Throttles(lambda: LocalThrottle(time.time, time.sleep)),
-        lambda: datetime.now(UTC),
-    )
-    return portal_client(reach, portal_id)
+    throttles = SharedThrottles(services.engine, utc_now, time.sleep)
+    return portal_client(Reach(services.engine, services.http, throttles, utc_now), portal_id)
 
 
 def remember_people(services: Services, portal_id: int, now: datetime) -> None:

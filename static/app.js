@@ -156,6 +156,7 @@
   const idle = () => visible() && !drag && !$("#panel").open;
   setInterval(() => idle() && refresh(["tab"]), 30_000);
   setInterval(() => idle() && refresh(["board"]), 5000); // usually answered with 304
+  setInterval(() => idle() && $("#board [data-calendars]") && htmx.trigger($("#board [data-calendars]"), "b24:calendars"), 120_000);
 
   // Minutes after the axis' midnight: elements say quarters in --s and --n, odd minutes in --m and --p.
   const interval = (element) => {

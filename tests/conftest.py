@@ -6,6 +6,7 @@ Tests that compute only (tests/scheduling) use none of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,28 @@ import pytest
 import requests
 from cryptography.fernet import Fernet
 from flask import Flask
-from sqlalchemy import Engine, create_engine, pool, text
+from sqlalchemy import Engine, create_engine, pool
 from sqlalchemy.orm import Session
 
 from b24app.app import create_app
 from b24app.bitrix.transport import PortalSession
 from b24app.config import Settings
 from b24app.ledger import schema, secrets
-from b24app.ledger.models import Base, Portal
+from b24app.ledger.models import Portal
 from b24app.ledger.session import in_transaction, sqlalchemy_url, transaction
+from b24app.web import crm
 from b24app.web.crm import forget_everything
-from tests import database, factories
+from tests import database, factories, kept
 from tests.stand import Nowhere, Stand
 
 ROOT = Path(__file__).parent.parent
 TOKEN_KEY = Fernet.generate_key().decode()
 NOW = datetime(2026, 3, 10, 6, 0, tzinfo=UTC)  # Tuesday, 09:00 in Moscow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first: begun last, it would leave the other test process without work at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in ("browser", "prove"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -86,9 +93,7 @@ def _engine(database_url: str) -> Iterator[Engine]:
 def engine(_engine: Engine) -> Iterator[Engine]:
     """The database with nothing in it."""
     yield _engine
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    with _engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables}, procrastinate_jobs RESTART IDENTITY CASCADE"))
+    kept.empty(_engine)
 
 
 @pytest.fixture
@@ -109,20 +114,37 @@ def portal(tx: Session) -> Portal:
     return factories.make_portal(tx)
 
 
-@pytest.fixture
-def app(engine: Engine, settings: Settings) -> Iterator[Flask]:
-    """The application on the test's database; its requests go nowhere until a stand gives them a portal."""
-    made = create_app(settings)
-    made.extensions["b24"].http.mount("https://", Nowhere())
+@pytest.fixture(scope="session")
+def _app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """One for this test process: making routes, templates and statements ready takes longer than most tests."""
+    made = create_app(make_settings(database_url, tmp_path_factory.mktemp("var")))
     yield made
     made.extensions["b24"].engine.dispose()
     made.extensions["b24"].http.close()
 
 
 @pytest.fixture
+def app(engine: Engine, _app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The application on the test's database, as if it had begun just now; its requests go nowhere until a stand
+    gives them a portal. Its pages ask more of a portal in a second than people do in a minute, and do not wait."""
+    monkeypatch.setattr(crm, "PEOPLE", replace(crm.PEOPLE, burst=1000))
+    # In `extensions` lies what the process remembers, too: boards, refused tokens.
+    http, state = _app.extensions["b24"].http, [(one, dict(one)) for one in (_app.config, _app.extensions)]
+    adapters = http.adapters.copy()
+    http.mount("https://", Nowhere())
+    forget_everything()
+    yield _app
+    _app.extensions["b24"].calls.flush()  # nothing of it is written later, into another test's ledger
+    http.adapters = adapters
+    http.cookies.clear()
+    for one, before in state:
+        one.clear()
+        one.update(before)
+
+
+@pytest.fixture
 def stand(app: Flask, now: datetime) -> Stand:
     """The application with an emulated portal beside it; nothing is installed yet."""
-    forget_everything()
     return Stand(app, now)
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
-from b24app.bitrix.faults import Fault, PortalMoved, fault_of
+from b24app.bitrix.faults import Fault, PortalMoved, PortalSilent, fault_of
 from b24app.bitrix.loose import as_map, whole
 from b24app.bitrix.transport import PortalSession
 from b24app.errors import PortalUnavailable
@@ -58,7 +58,13 @@ def unavailable(error: requests.RequestException) -> PortalUnavailable:
     cause = error.args[0] if error.args else None
     reason = cause.reason if isinstance(cause, MaxRetryError) else None
     never_sent = isinstance(reason, (NewConnectionError, ConnectTimeoutError))
-    return PortalUnavailable(type(reason or error).__name__, uncertain=not never_sent)
+    kind = PortalSilent if isinstance(error, requests.Timeout) or _ran_out(cause) else PortalUnavailable
+    return kind(type(reason or error).__name__, uncertain=not never_sent)
+
+
+def _ran_out(cause: object) -> bool:
+    """Whether time ran out in the middle of an answer, which requests calls a broken connection."""
+    return isinstance(cause, (TimeoutError, ReadTimeoutError))
 
 
 def read_body(response: requests.Response) -> bytes:
@@ -89,14 +95,18 @@ def read_answer(response: requests.Response, body: bytes) -> Answer | Fault:
 
 
 def _moved(response: requests.Response) -> PortalUnavailable:
-    """A renamed portal answers 302: https://apidocs.bitrix24.com/settings/how-to-call-rest-api/change-domen.html"""
+    """A renamed portal answers 302: https://apidocs.bitrix24.com/settings/how-to-call-rest-api/change-domen.html
+
+    So does one that has begun to use https, or another port.
+    """
+    here = urlsplit(response.url)
     try:
-        target = urlsplit(response.headers["Location"]).netloc.lower()
+        target = urlsplit(response.headers["Location"])
     except ValueError:
-        target = ""
-    if not target or target == urlsplit(response.url).netloc.lower():
+        target = here
+    if not target.netloc or (target.scheme, target.netloc.lower()) == (here.scheme, here.netloc.lower()):
         return PortalUnavailable("redirected to a page")
-    return PortalMoved(target[:260])
+    return PortalMoved(target.netloc.lower()[:260])
 
 
 def decoded(body: bytes) -> Any:

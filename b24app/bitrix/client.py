@@ -5,15 +5,18 @@ https://apidocs.bitrix24.com/settings/how-to-call-rest-api/general-principles.ht
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
-from b24app.bitrix.answers import Answer, Timeout, exchange
-from b24app.bitrix.faults import Fault, VisitorTokenExpired, fault_of, portal_error
+from b24app.bitrix.answers import Answer, Timeout, post, read_answer
+from b24app.bitrix.faults import Fault, PortalMoved, PortalSilent, VisitorTokenExpired, fault_of, portal_error
 from b24app.bitrix.loose import as_map, number, whole
 from b24app.bitrix.query import command_string, has_reference
-from b24app.bitrix.throttle import Throttle
+from b24app.bitrix.record import Exchange, Record, answer_text, nowhere, outcome_of, sent_text
+from b24app.bitrix.throttle import Throttle, Worked
 from b24app.bitrix.transport import TIMEOUT, PortalSession
 from b24app.errors import AppError, PortalUnavailable, Rejected
 
@@ -69,16 +72,30 @@ class BatchResult:
 
 
 class PortalClient:
-    """One portal through one person's token. Raises the errors of `faults`, never a code of the vendor's."""
+    """One portal through one person's token. Raises the errors of `faults`, never a code of the vendor's.
+
+    `record` takes note of every call. `moved_to`: where the authorization server says that a token's portal is now, or
+    None; asked when the portal answers under another name.
+    """
 
     def __init__(
-        self, http: PortalSession, endpoint: str, tokens: Tokens, *, throttle: Throttle, timeout: Timeout = TIMEOUT
+        self,
+        http: PortalSession,
+        endpoint: str,
+        tokens: Tokens,
+        *,
+        throttle: Throttle,
+        timeout: Timeout = TIMEOUT,
+        record: Record = nowhere,
+        moved_to: Callable[[str], str | None] = lambda token: None,
     ) -> None:
         self._http = http
         self._endpoint = http.policy.check_endpoint(endpoint)
         self._tokens = tokens
         self._throttle = throttle
         self._timeout = timeout
+        self._record = record
+        self._moved_to = moved_to
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
         """The method's result.
@@ -92,7 +109,7 @@ class PortalClient:
     def call_full(self, method: str, params: Mapping[str, Any] | None = None) -> Answer:
         """The result with `total`, `next` and `time`."""
         answer = self._ask(method, params or {}, (method,))
-        self._note_time(method, answer.time)
+        self._throttle.answered(_worked([(method, answer.time)]))
         return answer
 
     def batch(self, commands: Mapping[str, Command], *, halt: bool = False) -> BatchResult:
@@ -139,8 +156,38 @@ class PortalClient:
         return outcome
 
     def _post(self, method: str, params: Mapping[str, Any], token: str, methods: Collection[str]) -> Answer | Fault:
+        """What was answered, at the portal's new address where it has one: what is only redirected has done nothing."""
+        try:
+            return self._exchange(method, params, token, methods)
+        except PortalMoved:
+            if not self._follows(token):
+                raise
+            return self._exchange(method, params, token, methods)
+
+    def _follows(self, token: str) -> bool:
+        """Whether the portal has a new address by the word of the authorization server, the only one that counts."""
+        address = self._moved_to(token)
+        if address is None or self._http.policy.check_endpoint(address) == self._endpoint:
+            return False
+        self._endpoint = self._http.policy.check_endpoint(address)
+        return True
+
+    def _exchange(self, method: str, params: Mapping[str, Any], token: str, methods: Collection[str]) -> Answer | Fault:
         self._throttle.admit(methods)
-        return exchange(self._http, self._endpoint + method, self._timeout, json={**params, "auth": token})
+        began, body, outcome = time.monotonic(), b"", "ok"
+        try:
+            response, body = post(self._http, self._endpoint + method, self._timeout, json={**params, "auth": token})
+            found = read_answer(response, body)
+            outcome = "ok" if isinstance(found, Answer) else found.code or str(found.status)
+            return found
+        except AppError as error:
+            outcome = outcome_of(error)
+            if isinstance(error, PortalSilent):
+                error.delay = self._throttle.silent() or error.delay
+            raise
+        finally:
+            spent = round((time.monotonic() - began) * 1000)
+            self._record(Exchange(method, outcome, spent, sent_text(params), answer_text(body)))
 
     def _error(self, method: str, fault: Fault) -> AppError:
         if fault.key == "query_limit_exceeded":
@@ -149,21 +196,17 @@ class PortalClient:
             return portal_error(fault, self._throttle.pause(method))
         return portal_error(fault)
 
-    def _note_time(self, method: str, time: Any) -> None:
-        spent = as_map(time)
-        self._throttle.answered(method, number(spent.get("operating")), number(spent.get("operating_reset_at")))
-
     def _packed(self, commands: Mapping[str, Command], halt: bool) -> BatchResult:
         cmd = {key: command_string(command.method, command.params) for key, command in commands.items()}
         methods = {command.method for command in commands.values()}
         body = as_map(self._ask("batch", {"cmd": cmd, "halt": int(halt)}, methods).result)
         results, faults, times = (as_map(body.get(part)) for part in ("result", "result_error", "result_time"))
-        done = BatchResult()
+        self._throttle.answered(_worked((command.method, times.get(key)) for key, command in commands.items()))
+        done, error = BatchResult(), cache(self._error)  # a method that is blocked is noted once
         for key, command in commands.items():
-            self._note_time(command.method, times.get(key))
             fault = fault_of(faults[key]) if key in faults else None
             if fault:
-                done.errors[key] = self._error(command.method, fault)
+                done.errors[key] = error(command.method, fault)
             elif key in results:
                 done.results[key] = results[key]
             elif not (halt and done.errors):
@@ -200,6 +243,13 @@ class PortalClient:
             yield page
             full = len(page) >= PAGE
             last = _advanced(method, page[-1], by_id, last) if full else last
+
+
+def _worked(times: Iterable[tuple[str, Any]]) -> Worked:
+    """By method, what the portal last said of its working time, where it said anything."""
+    said = ((method, as_map(one)) for method, one in times)
+    read = ((method, number(one.get("operating")), number(one.get("operating_reset_at"))) for method, one in said)
+    return {method: (worked, reset_at) for method, worked, reset_at in read if worked is not None and reset_at}
 
 
 def _leaves_nothing(error: AppError, commands: Collection[str]) -> bool:

@@ -2,9 +2,9 @@
 
     Refused        CallerRejected(code) > VisitorTokenExpired          ask the person to open the page again
     Retryable      TokenExpired
-                   PortalUnavailable > PortalMoved(host)  RefreshLost
+                   PortalUnavailable > PortalMoved(host)  PortalSilent  RefreshLost
     Permanent      TokenDead(code) > RefreshRefused                    this pair is finished, not the installation
-                   Rejected(code) > PaymentRequired
+                   Rejected(code) > PaymentRequired > PlanRefused
                    HostRefused(host, why)                              in `hosts`
 
 Codes: https://apidocs.bitrix24.com/error-codes.html
@@ -12,6 +12,7 @@ Codes: https://apidocs.bitrix24.com/error-codes.html
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,10 @@ class PortalMoved(PortalUnavailable):
         self.host = host
 
 
+class PortalSilent(PortalUnavailable):
+    """No answer came in time, or not even a connection: the next try may cost as much."""
+
+
 class TokenDead(Permanent):
     """This token's user can no longer act for us (dismissed, access withdrawn); another administrator's may."""
 
@@ -78,6 +83,10 @@ class RefreshLost(PortalUnavailable):
 
 class PaymentRequired(Rejected):
     """The application or its subscription is not paid: read only until it is, jobs stop."""
+
+
+class PlanRefused(PaymentRequired):
+    """The portal's own plan does not include applications like this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +122,7 @@ _GONE = {"no_auth_found", "error_oauth", "application_not_found", "not_installed
 _DEAD = {"authorization_error", "invalid_token", "user_access_error"}
 _BROKEN = {"internal_server_error", "error_unexpected_answer"}
 _BLOCKED = {"overload_limit", "portal_deleted"}
+_OF_THE_PLAN = re.compile(r"\bcommercial plans?\b|коммерческ\w+ тариф", re.IGNORECASE)
 _TOO_FAST = {"query_limit_exceeded", "operation_time_limit"}
 
 
@@ -140,8 +150,12 @@ def _unavailable(fault: Fault) -> PortalUnavailable | None:
 
 
 def _refusal(fault: Fault) -> Rejected:
-    kind = PaymentRequired if fault.key == "payment_required" else Rejected
-    return kind(fault.code, fault.description)
+    if fault.key == "payment_required":
+        return PaymentRequired(fault.code, fault.description)
+    # The same code says that a person lacks a right; only the words tell them apart.
+    if fault.key == "access_denied" and _OF_THE_PLAN.search(fault.description):
+        return PlanRefused(fault.code, fault.description)
+    return Rejected(fault.code, fault.description)
 
 
 def refresh_error(fault: Fault) -> AppError:

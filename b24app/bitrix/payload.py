@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, runtime_checkable
 
-from b24app.bitrix.loose import split_scopes
+from b24app.bitrix.loose import split_scopes, text
 from b24app.bitrix.query import BracketError, parse_brackets
 from b24app.errors import InvalidInput
 
@@ -23,6 +23,8 @@ _MEMBER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TOKEN = re.compile(r"[!-~]{1,500}")
 _WORD = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _ENTITY_TYPES = {"LEAD": 1, "DEAL": 2, "CONTACT": 3, "COMPANY": 4, "QUOTE": 7, "SMART_INVOICE": 31}
+_EVENT_TOKEN = re.compile(r"[!-~]{1,1000}")
+_DOCUMENT = re.compile(r"(?:[A-Z_]{1,30}|DYNAMIC_\d{1,9})_\d{1,16}")
 _CRM_PLACE = re.compile(r"CRM_(LEAD|DEAL|CONTACT|COMPANY|QUOTE|SMART_INVOICE|DYNAMIC_(\d{1,9}))_[A-Z_]+")
 
 
@@ -149,6 +151,64 @@ class PortalEvent:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class RobotCall:
+    """The portal's automation runs a robot of ours and waits for `event_token` to be answered.
+
+    `document` is what it runs for, as DEAL_5 or DYNAMIC_156_29, "" where nothing like that was sent. `properties` by
+    code in lower case, each a list of texts: one that was left empty has none. Beside `document_id`, `properties` and
+    `auth` nothing is documented. https://apidocs.bitrix24.com/api-reference/bizproc/bizproc-robot/index.html
+    """
+
+    code: str
+    event_token: str = field(repr=False)
+    document: str
+    properties: Mapping[str, tuple[str, ...]] = field(repr=False)
+    waits: bool
+    sent_at: int
+    member_id: str
+    application_token: str | None = field(repr=False)
+    user_id: int | None
+
+    @classmethod
+    def parse(cls, form: Mapping[str, str] | Iterable[tuple[str, str]]) -> Self:
+        """Read the form with its bracketed names. Raises BadPayload for what could not even be answered."""
+        body = _nested(form)
+        top, auth = _Fields(body), _Fields(_map(body.get("auth"), "auth"), "auth")
+        return cls(
+            code=top.required("code", _WORD),
+            event_token=top.required("event_token", _EVENT_TOKEN, 1000),
+            document=_document(body.get("document_id")),
+            properties=_properties(body.get("properties")),
+            waits=body.get("use_subscription") != "N",
+            sent_at=top.whole("ts", 0),
+            member_id=auth.required("member_id", _MEMBER),
+            application_token=auth.optional("application_token", _TOKEN),
+            user_id=_id(auth.optional("user_id") or ""),
+        )
+
+
+def _document(value: Any) -> str:
+    """The last part that looks like a document's id; the others are the module and the class."""
+    found = (part for part in reversed(list(_leaves(value))) if _DOCUMENT.fullmatch(part))
+    return next(found, "")
+
+
+def _properties(value: Any) -> dict[str, tuple[str, ...]]:
+    """What does not look like properties has none: the robot says then what it lacks, which is better than silence."""
+    given = value if isinstance(value, dict) else {}
+    return {text(code).lower(): tuple(filter(None, map(text, _leaves(one)))) for code, one in given.items()}
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Every text inside, in order."""
+    if isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(part)
+    elif isinstance(value, str):
+        yield value
+
+
 class _Fields:
     """Reads checked strings out of a map, naming the field in every complaint."""
 
@@ -156,8 +216,8 @@ class _Fields:
         self._values = values
         self._within = within
 
-    def required(self, name: str, pattern: re.Pattern[str]) -> str:
-        value = self.optional(name, pattern)
+    def required(self, name: str, pattern: re.Pattern[str], limit: int = 500) -> str:
+        value = self.optional(name, pattern, limit)
         if value is None:
             raise BadPayload(self._full(name), "missing")
         return value

@@ -1,34 +1,44 @@
 """The portal's two limits: requests per second, and seconds of work per method in ten minutes.
 
 https://apidocs.bitrix24.com/limits.html. A small plan drains 2 requests a second and blocks above 50; our bucket
-stays below, because other applications on this host share the portal's counter.
+stays below, because other applications on this host share the portal's counter. `sync.throttles` has the one that all
+processes share.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from b24app.errors import RateLimited
 
+RATE = 2.0  # requests a second
+BURST = 40
 OPERATING_LIMIT = 480.0  # seconds of one method's work in ten minutes, by the documentation's example
 UNKNOWN_PAUSE = 60.0  # the limit counts in buckets of a minute, so something drops within that time
 LONGEST_BACK_OFF = 60.0
 
+# By method: seconds worked, and the unix time when some of them are forgiven.
+Worked = Mapping[str, tuple[float, float]]
+
 
 class Throttle(Protocol):
-    """The limits of one portal."""
+    """The limits of one portal, and whether it answers at all."""
 
     def admit(self, methods: Collection[str]) -> None:
-        """Wait for this request's turn. Raises RateLimited(delay) when the wait is too long or a method is paused."""
+        """Wait for this request's turn. Raises RateLimited(delay) when the wait is too long or a method is paused,
+        PortalUnavailable("silent", delay) when the portal is left alone because it does not answer."""
 
-    def answered(self, method: str, operating: float | None, reset_at: float | None) -> None:
-        """Note what an answer said of this method: seconds worked, unix time when some of them are forgiven."""
+    def answered(self, worked: Worked) -> None:
+        """The portal has answered, and perhaps said how long its methods have worked."""
 
     def slow_down(self) -> float:
         """The portal refused for too many requests; returns the seconds to stay away."""
+
+    def silent(self) -> float:
+        """No answer came in time; returns the seconds to leave the portal alone."""
 
     def pause(self, method: str) -> float:
         """The portal blocked this method for its working time; returns the seconds to stay away from it."""
@@ -37,16 +47,26 @@ class Throttle(Protocol):
         """The share of the method's working time that is used up, 0 to 1 and beyond."""
 
 
+class Throttles(Protocol):
+    """The throttles of all portals."""
+
+    def of(self, portal_id: int) -> Throttle:
+        """The throttle of this portal."""
+
+
 class LocalThrottle:
-    """The limits of one portal as this process sees them. Clock: unix seconds."""
+    """The limits of one portal as this process sees them, for one that the ledger does not know yet.
+
+    Clock: unix seconds.
+    """
 
     def __init__(
         self,
         clock: Callable[[], float],
         sleep: Callable[[float], object],
         *,
-        rate: float = 2.0,
-        burst: int = 40,
+        rate: float = RATE,
+        burst: int = BURST,
         max_wait: float = 10.0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -54,7 +74,7 @@ class LocalThrottle:
         self._rate, self._burst, self._max_wait = rate, burst, max_wait
         self._tokens, self._counted_at = float(burst), clock()
         self._refusals = 0
-        self._operating: dict[str, tuple[float, float]] = {}  # method → seconds worked, when that is forgiven
+        self._operating: dict[str, tuple[float, float]] = {}
         self._paused: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -79,15 +99,14 @@ class LocalThrottle:
         self._tokens -= 1
         return wait
 
-    def answered(self, method: str, operating: float | None, reset_at: float | None) -> None:
+    def answered(self, worked: Worked) -> None:
         """Note what an answer said; a method at its limit is paused before the portal has to refuse it."""
         with self._lock:
             self._refusals = 0
-            if operating is None or reset_at is None:
-                return
-            self._operating[method.lower()] = (operating, reset_at)
-            if operating >= OPERATING_LIMIT:
-                self._paused[method.lower()] = reset_at
+            for method, (operating, reset_at) in worked.items():
+                self._operating[method.lower()] = (operating, reset_at)
+                if operating >= OPERATING_LIMIT:
+                    self._paused[method.lower()] = reset_at
 
     def slow_down(self) -> float:
         """Empty the bucket and back off, twice as long after each refusal in a row, with jitter."""
@@ -96,6 +115,10 @@ class LocalThrottle:
             self._refusals += 1
             longest = min(LONGEST_BACK_OFF, 2.0 ** min(self._refusals, 10))
             return longest * (0.5 + self._jitter() / 2)
+
+    def silent(self) -> float:
+        """Nothing is remembered: whoever opens a page of a silent portal has his own time limit."""
+        return 0.0
 
     def pause(self, method: str) -> float:
         """Stay away from a method until some of its working time is forgiven."""
@@ -111,19 +134,3 @@ class LocalThrottle:
         with self._lock:
             operating, reset_at = self._operating.get(method.lower(), (0.0, 0.0))
             return operating / OPERATING_LIMIT if reset_at > self._clock() else 0.0
-
-
-class Throttles:
-    """One throttle per portal, made when it is first needed."""
-
-    def __init__(self, make: Callable[[], Throttle]) -> None:
-        self._make = make
-        self._known: dict[str, Throttle] = {}
-        self._lock = threading.Lock()
-
-    def of(self, member_id: str) -> Throttle:
-        """The throttle of this portal."""
-        with self._lock:
-            if member_id not in self._known:
-                self._known[member_id] = self._make()
-            return self._known[member_id]

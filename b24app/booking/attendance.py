@@ -96,7 +96,7 @@ def _no_show(tx: Tx, portal: Portal, case: Case, actor: Actor, now: datetime) ->
 def _finish(
     tx: Tx, portal: Portal, case: Case, action: str, before: dict[str, object], actor: Actor, now: datetime
 ) -> None:
-    tell(tx, case.booking, action, before, actor=actor, now=now, resource_ids=case.on)
+    tell(tx, portal, case.booking, action, before, actor=actor, now=now, resource_ids=case.on)
     tx.flush()
     refs.mark_behind(tx, portal.id, [case.booking.id], now)
     refs.announce(tx, portal.id)

@@ -218,7 +218,7 @@ def _finish(
 ) -> None:
     """History and pictures of a changed booking. The caller announces it when everything else is written."""
     on = case.on if seats is None else tuple(sorted({seat.resource_id for seat in seats}))
-    tell(tx, case.booking, action, before, actor=viewer.actor, now=now, resource_ids=on, more=more, batch=batch)
+    tell(tx, portal, case.booking, action, before, actor=viewer.actor, now=now, resource_ids=on, more=more, batch=batch)
     tx.flush()
     refs.mark_behind(tx, portal.id, [case.booking.id], now)
     facts = [case.scene.stock.facts[one] for one in on]

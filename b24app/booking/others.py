@@ -92,7 +92,7 @@ def drop(
         before = snapshot(booking)
         booking.stage, booking.competes, booking.reason = stage, False, reason
         money.drop_price(tx, portal, booking, money.NOTHING, action, now)
-        tell(tx, booking, action, before, actor=WORKER, now=now)
+        tell(tx, portal, booking, action, before, actor=WORKER, now=now)
     tx.flush()
     refs.mark_behind(tx, portal.id, [booking.id for booking in bookings], now)
 

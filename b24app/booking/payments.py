@@ -185,7 +185,7 @@ def _compete_again(tx: Tx, portal: Portal, case: Case, *, viewer: Viewer, now: d
     writes.keep_claims(tx, portal.id, booking.id, {seat.resource_id for seat in seats})
     money.restore_price(tx, portal, booking, now)
     money.settle(tx, portal, booking)
-    tell(tx, booking, "reopened", before, actor=viewer.actor, now=now, resource_ids=case.on)
+    tell(tx, portal, booking, "reopened", before, actor=viewer.actor, now=now, resource_ids=case.on)
     tx.flush()
     refs.mark_behind(tx, portal.id, [booking.id], now)
 
@@ -213,6 +213,6 @@ def void_payment(tx: Tx, portal: Portal, record_id: int, reason: str, *, viewer:
 def _tell(tx: Tx, portal: Portal, case: Case, action: str, viewer: Viewer, now: datetime, more: dict[str, Any]) -> None:
     before = snapshot(case.booking, case.on)
     money.settle(tx, portal, case.booking)
-    tell(tx, case.booking, action, before, actor=viewer.actor, now=now, resource_ids=case.on, more=more)
+    tell(tx, portal, case.booking, action, before, actor=viewer.actor, now=now, resource_ids=case.on, more=more)
     tx.flush()
     refs.mark_behind(tx, portal.id, [case.booking.id], now)

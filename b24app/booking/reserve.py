@@ -11,9 +11,9 @@ from typing import Literal
 from b24app.booking import money, others
 from b24app.booking.clients import ClientData, keep_client
 from b24app.booking.scene import Scene, read_scene
-from b24app.booking.story import snapshot
+from b24app.booking.story import tell_booked
 from b24app.errors import InvalidInput, NotAllowed, NotFound, PolicyViolation, Refused, SlotTaken, Stale
-from b24app.ledger import catalog, history, occupancy, queries, refs, writes
+from b24app.ledger import catalog, occupancy, queries, refs, writes
 from b24app.ledger.access import Viewer
 from b24app.ledger.catalog import Fact, Offering
 from b24app.ledger.models import Booking, Portal
@@ -37,7 +37,8 @@ class BookingRequest:
     """What somebody wants: a bare resource or a service. `request_key` is the form's own: sent twice, one booking.
 
     `resource_ids` and `unit_ids` were picked by hand; `extras` by code. `intent`: "hold" for a pre-booking where the
-    rules would confirm at once, "confirm" at once where they would hold (a right of approvers).
+    rules would confirm at once (of `hold_minutes`, or less where the rules say so), "confirm" at once where they would
+    hold (a right of approvers).
     """
 
     interval: Interval
@@ -49,12 +50,14 @@ class BookingRequest:
     group: str = ""
     extras: Mapping[str, int] = field(default_factory=dict, hash=False)
     intent: Literal["policy", "hold", "confirm"] = "policy"
+    hold_minutes: int | None = None
     source: str = "manager"
     client: ClientData | None = None
     deal_id: int | None = None
     title: str = ""
     notes: str = ""
     responsible_id: int | None = None
+    participants: frozenset[int] = frozenset()
     request_key: str | None = None
     series_id: int | None = None
     series_day: date | None = None
@@ -116,9 +119,11 @@ def book(
         occupancy.occupy(tx, portal.id, booking.id, seats, request.interval)
     if price is not None:
         writes.add_lines(tx, portal.id, booking.id, price.lines, now)
-    after = snapshot(booking, [fact.id for fact in on])
-    history.record(tx, booking, "booked", actor=viewer.actor, now=now, before={}, after=after, batch=batch)
-    refs.draw_booking(tx, portal, booking, on, now, bulk=request.source in BULK_SOURCES)
+    bulk = request.source in BULK_SOURCES
+    tell_booked(
+        tx, portal, booking, actor=viewer.actor, now=now, resource_ids=[fact.id for fact in on], batch=batch, bulk=bulk
+    )
+    refs.draw_booking(tx, portal, booking, on, now, bulk=bulk)
     refs.wake(tx, portal.id)
     return booking
 
@@ -202,7 +207,8 @@ def broken_rules(
     wanted = request.interval
     exempt = is_exempt(scene.options, viewer)
     too_long = wanted.duration > timedelta(minutes=policy.max_minutes)
-    return violations(
+    engaged = None if too_long else scene.engaged(wanted, request.wish)
+    broken = violations(
         policy,
         wanted,
         now,
@@ -211,11 +217,12 @@ def broken_rules(
         used={} if exempt else _used(tx, portal, policy, scene, request, viewer=viewer, now=now, own=own),
         exempt=exempt,
     )
+    return [*broken, engaged] if engaged else broken
 
 
 def is_exempt(options: Collection[Fact], viewer: Viewer) -> bool:
     """Whether he answers for all of this himself: whoever approves others' bookings needs no notice and no quota."""
-    return bool(options) and all(viewer.may("approve", fact) for fact in options)
+    return viewer.answers_for_it and bool(options) and all(viewer.may("approve", fact) for fact in options)
 
 
 def _used(
@@ -240,14 +247,19 @@ def _whose(
 ) -> int | str | None:
     """Against whose quota it counts: that of whoever booked it, also when somebody else moves it."""
     if own is not None:
-        return {"client": own.client_id, "person": own.created_by, "department": own.department_id}[quota.per]
+        return {"client": own.client_id, "person": _person(own.created_by), "department": own.department_id}[quota.per]
     if quota.per == "person":
-        return str(viewer.actor)
+        return _person(str(viewer.actor))
     if quota.per == "department":
         return viewer.department_id
     if request.client is None or request.client.crm_id is None:
         return None
     return queries.client_of_crm(tx, portal.id, request.client.kind, request.client.crm_id)
+
+
+def _person(actor: str) -> str | None:
+    """Robots and the portal book for everybody, so what they book counts against nobody's quota."""
+    return None if actor in ("robot", "portal") else actor
 
 
 def find_seats(
@@ -300,8 +312,9 @@ def opening_of(
             raise NotAllowed("payment_first")
         return Opening(Stage.CONFIRMED, None, competes=False, needs_approval=False)
     held_until = expires_at(policy, now, starts, needs_approval=needs_approval)
-    if request.intent == "hold" and held_until is None:
-        held_until = min(now + USUAL_HOLD, starts)
+    if request.intent == "hold" and (request.hold_minutes or held_until is None):
+        term = timedelta(minutes=request.hold_minutes) if request.hold_minutes else USUAL_HOLD
+        held_until = min(now + term, held_until or starts)
     if held_until is None:
         return Opening(Stage.CONFIRMED, None, competes=False, needs_approval=False)
     competes = policy.winner != "first" and not needs_approval
@@ -334,6 +347,7 @@ def _insert(
             "title": request.title,
             "notes": request.notes,
             "responsible_id": request.responsible_id or viewer.user_id,
+            "participants": sorted(request.participants),
             "source": request.source,
             "policy": scene.offering.policy.as_dict(),
             "terms": money.terms(scene.offering.tariff, price, request.group, request.extras),

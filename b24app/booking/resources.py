@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from b24app.booking import holidays
 from b24app.booking.policies import wrong_choices
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Stale
-from b24app.ledger import facilities, occupancy, refs
+from b24app.ledger import facilities, occupancy, queries, refs
 from b24app.ledger.access import Viewer
 from b24app.ledger.facilities import Composition
 from b24app.ledger.models import Portal, Resource
@@ -59,6 +59,8 @@ class ResourceData:
     horizon_days: int = 365
     portal_user_id: int | None = None
     calendar_mode: str = "default"
+    calendar_owner: int | None = None
+    calendar_section: int | None = None
     hours: tuple[opening.OpeningHours, ...] = ()
     units: int = 1
     parts: tuple[int, ...] = ()
@@ -68,6 +70,10 @@ class ResourceData:
     special: tuple[SpecialDay, ...] = ()
     policy_id: int | None = None
     tariff_id: int | None = None
+
+
+OF_THE_SERVICE = ("min_minutes", "max_minutes", "horizon_days", "policy_id", "tariff_id")
+_NAMES = [one.name for one in fields(ResourceData) if one.name not in OF_THE_SERVICE]
 
 
 def check(data: ResourceData, longest_hours: int) -> None:
@@ -83,7 +89,7 @@ def check(data: ResourceData, longest_hours: int) -> None:
         "min_minutes": None if 0 < data.min_minutes <= data.max_minutes else "min_over_max",
         "max_minutes": None if data.max_minutes <= longest_hours * 60 else "too_long",
         "horizon_days": _within(data.horizon_days, 1, 3650),
-        "calendar_mode": None if data.calendar_mode in ("default", "none") else "unknown_calendar",
+        "calendar_mode": None if _is_calendar(data) else "unknown_calendar",
         "hours": "hours_overlap" if opening.overlapping_hours(data.hours) else None,
         "units": None if data.parts else _within(data.units, 1, MOST_UNITS),
         "parts": _wrong_list(data.parts),
@@ -95,6 +101,14 @@ def check(data: ResourceData, longest_hours: int) -> None:
     found = dict.fromkeys(_off_grid(data), "off_grid") | found | dict(_wrong_special(data))
     if found:
         raise InvalidInput(found)
+
+
+def _is_calendar(data: ResourceData) -> bool:
+    """Whether it is said in full which calendar is meant: of a group its number and the section, of the company's the
+    section, of others nothing."""
+    named = (data.calendar_owner is not None, data.calendar_section is not None)
+    wanted = {"default": (False, False), "none": (False, False), "company": (False, True), "group": (True, True)}
+    return wanted.get(data.calendar_mode) == named
 
 
 def _length(value: str, low: int, high: int) -> str | None:
@@ -159,10 +173,12 @@ def save_resource(
     if wrong := wrong_choices(tx, portal, data):
         raise InvalidInput(wrong)
     _check_places(tx, resource, data, held, viewer, now)
+    target = refs.target_of(resource) if resource.id else None
     resource.kind, resource.name = data.kind, data.name.strip()
     resource.city, resource.address = data.city.strip(), data.address.strip()
     resource.capacity, resource.time_zone = data.capacity, data.time_zone
     resource.step_minutes, resource.calendar_mode = data.step_minutes, data.calendar_mode
+    resource.calendar_owner, resource.calendar_section = data.calendar_owner, data.calendar_section
     resource.buffer_before, resource.buffer_after = data.buffer_before, data.buffer_after
     resource.holidays, resource.is_composite = data.holidays, bool(data.parts)
     resource.portal_user_id = data.portal_user_id if data.kind == "specialist" else None
@@ -172,6 +188,8 @@ def save_resource(
     tx.flush()
     _save_places(tx, resource, data, held, now)
     _save_times(tx, resource, data)
+    if target not in (None, refs.target_of(resource)):
+        refs.change_calendar(tx, portal, resource.id, now)
     refs.touch_resource(tx, portal, resource.id, now)
     return resource
 
@@ -295,3 +313,19 @@ def archive_resource(
     tx.flush()
     refs.touch_resource(tx, portal, resource.id, now)
     return resource
+
+
+def data_of(tx: Tx, resource: Resource) -> ResourceData:
+    """Everything about a resource as it is set now."""
+    service = facilities.bare_service(tx, resource.portal_id, resource.id)
+    known = {name: getattr(resource, name) for name in _NAMES if hasattr(resource, name)}
+    known |= {name: getattr(service, name) for name in OF_THE_SERVICE}
+    parts = facilities.composition(tx, resource.portal_id).of(resource.id)
+    special = facilities.special_hours(tx, resource.portal_id, resource.id)
+    return ResourceData(
+        **known,
+        hours=queries.hours(tx, resource.portal_id, [resource.id]).get(resource.id, ()),
+        units=facilities.units(tx, resource.portal_id, [resource.id]).get(resource.id, 1),
+        parts=parts,
+        special=tuple(SpecialDay(day, tuple((one.opens, one.closes) for one in of)) for day, of in special.items()),
+    )

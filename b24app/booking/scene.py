@@ -17,7 +17,8 @@ from b24app.ledger.session import Tx
 from b24app.scheduling import allocation
 from b24app.scheduling.allocation import Buffer, Held, Obstacle, Place, Requirement, Seat, Wish
 from b24app.scheduling.hours import Reason, Stretch, Timetable, open_intervals, why_closed
-from b24app.scheduling.interval import Interval
+from b24app.scheduling.interval import Interval, subtract
+from b24app.scheduling.policy import Violation
 
 # Hours around the wish are looked at this far, so that a long booking over midnight sees both days as one.
 AROUND = timedelta(days=1)
@@ -27,6 +28,7 @@ APART = 2 * AROUND
 RESEATED = timedelta(days=7)
 # What "least used" looks at.
 LATELY = timedelta(days=14)
+ENGAGED = "specialist_busy"
 ALWAYS = Interval(datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 
 
@@ -45,8 +47,10 @@ def timetable(fact: Fact, window: Interval) -> Timetable:
 
 
 def opened(stock: Stock, fact: Fact, window: Interval) -> list[Interval]:
-    """When a resource is open within `window`; a composite when it and all its parts are."""
+    """When a resource is open within `window`, a composite when it and all its parts are; other business aside."""
     found = open_intervals(timetable(fact, window), window)
+    if fact.busy:
+        found = subtract(found, fact.busy)
     for part in fact.parts:
         found = _common(found, opened(stock, stock.facts[part], window))
     return found
@@ -61,6 +65,16 @@ def closed(stock: Stock, fact: Fact, wanted: Interval) -> Reason | None:
     reason = why_closed(timetable(fact, wanted), wanted)
     parts = (closed(stock, stock.facts[part], wanted) for part in fact.parts)
     return reason or next((found for found in parts if found), None)
+
+
+def engaged(stock: Stock, fact: Fact, wanted: Interval) -> Reason | None:
+    """The other business because of which the person cannot be had for all of `wanted`, he himself or as a part."""
+    for one in fact.busy:
+        if one.overlaps(wanted):
+            about = {"from": one.start.isoformat(), "until": one.end.isoformat(), "zone": fact.time_zone}
+            return Reason(ENGAGED, about)
+    parts = (engaged(stock, stock.facts[part], wanted) for part in fact.parts)
+    return next((found for found in parts if found), None)
 
 
 def buffer_of(stock: Stock, fact: Fact) -> Buffer:
@@ -168,7 +182,7 @@ class Scene:
 
     def obstacles(self, wanted: Interval, wish: Wish, party: int) -> list[Obstacle]:
         """Why nothing can be assigned."""
-        shut = {fact.id: closed(self.stock, fact, wanted) for fact in self.options}
+        shut = {fact.id: closed(self.stock, fact, wanted) or engaged(self.stock, fact, wanted) for fact in self.options}
         return allocation.obstacles(
             self.requirements, self.places, self.taken(), wanted, party=party, buffer=self.offering.buffer, wish=wish,
             preference=self.offering.preference, near=self._near(wish), closed=shut,
@@ -181,6 +195,16 @@ class Scene:
             reasons = [closed(self.stock, self.stock.facts[one], wanted) for one in chosen]
             if reasons and all(reasons):
                 return reasons[0]
+        return None
+
+    def engaged(self, wanted: Interval, wish: Wish) -> Violation | None:
+        """Whose other business is in the way for some requirement whatever is chosen of what is open then."""
+        for requirement in self.requirements:
+            chosen = [one for one in requirement.options if one in wish.resources] or requirement.options
+            facts = [fact for fact in map(self.stock.facts.__getitem__, chosen) if not closed(self.stock, fact, wanted)]
+            reasons = [engaged(self.stock, fact, wanted) for fact in facts]
+            if reasons and reasons[0] and all(reasons):
+                return Violation(ENGAGED, "start", {"name": facts[0].name, **reasons[0].params})
         return None
 
     def reseated(

@@ -117,9 +117,19 @@ def book_series(
     # Looked up behind the locks: sent twice at once, a form waits here for its first time.
     if request.request_key and (made := queries.booking_by_request(tx, portal.id, f"{request.request_key}-0")):
         return _made_together(tx, portal, made, viewer)
+    series_id, batch = _add_series(tx, portal, request, recurrence, viewer, now), uuid.uuid4()
+    return [
+        book(tx, portal, _on_date(request, one, n, series_id), viewer=viewer, now=now, batch=batch)
+        for n, one in enumerate(chosen)
+    ]
+
+
+def _add_series(
+    tx: Tx, portal: Portal, request: BookingRequest, recurrence: Recurrence, viewer: Viewer, now: datetime
+) -> int:
     zone = _zone(tx, portal, request)
     first = request.interval.start.astimezone(zone)
-    series_id = writes.add_series(
+    return writes.add_series(
         tx,
         portal.id,
         {
@@ -132,25 +142,14 @@ def book_series(
             "created_at": now,
         },
     )
-    batch = uuid.uuid4()
-    return [
-        book(
-            tx,
-            portal,
-            replace(
-                request,
-                interval=one.interval,
-                series_id=series_id,
-                series_day=one.day,
-                source="series",
-                request_key=f"{request.request_key}-{n}" if request.request_key else None,
-            ),
-            viewer=viewer,
-            now=now,
-            batch=batch,
-        )
-        for n, one in enumerate(chosen)
-    ]
+
+
+def _on_date(request: BookingRequest, one: Occurrence, number: int, series_id: int) -> BookingRequest:
+    """What is asked for on one date; of the dates of one form each has a key of its own."""
+    key = f"{request.request_key}-{number}" if request.request_key else None
+    return replace(
+        request, interval=one.interval, series_id=series_id, series_day=one.day, source="series", request_key=key
+    )
 
 
 def _made_together(tx: Tx, portal: Portal, booking: Booking, viewer: Viewer) -> list[Booking]:

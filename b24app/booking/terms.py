@@ -129,6 +129,16 @@ def free_times(
     return availability.free_slots(scene.requirements, scene.places, scene.taken(), window, **asked)
 
 
+def first_free_time(
+    tx: Tx, portal: Portal, request: BookingRequest, window: Interval, *, viewer: Viewer, now: datetime,
+    own: uuid.UUID | None = None,
+) -> Interval | None:  # fmt: skip
+    """The first of those."""
+    scene, asked = _wide_scene(tx, portal, request, window, viewer=viewer, now=now, own=own)
+    slot = availability.next_free(scene.requirements, scene.places, scene.taken(), window, **asked)
+    return slot.interval if slot else None
+
+
 def next_free_times(
     tx: Tx, portal: Portal, request: BookingRequest, *, viewer: Viewer, now: datetime, count: int = 3,
     own: uuid.UUID | None = None, days: int = 14,
@@ -137,13 +147,7 @@ def next_free_times(
     wanted = request.interval
     window = Interval(max(now, wanted.start - timedelta(days=days)), max(now, wanted.end) + timedelta(days=days))
     slots = free_times(tx, portal, request, window, viewer=viewer, now=now, own=own)
-    chosen: list[Interval] = []
-    for slot in sorted(slots, key=lambda one: (abs(one.interval.start - wanted.start), one.interval.start)):
-        if not any(slot.interval.overlaps(other) for other in chosen):
-            chosen.append(slot.interval)
-        if len(chosen) == count:
-            break
-    return sorted(chosen)
+    return availability.nearest(slots, wanted.start, count)
 
 
 def _wide_scene(

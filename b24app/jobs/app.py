@@ -10,7 +10,7 @@ from typing import cast
 import procrastinate
 
 from b24app.ledger.session import Engine
-from b24app.sync.projection import Pace
+from b24app.sync.pace import Pace
 from b24app.sync.tokens import Reach
 
 # `worker` puts a connector to the database in its place; until then nothing is opened.

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import procrastinate
+from procrastinate.exceptions import ConnectorException
 
 from b24app.booking.attendance import settle_due
 from b24app.errors import AppError
 from b24app.jobs.app import Tools, app, tools_of
-from b24app.ledger import due, outbox, queue, refs, tenancy
+from b24app.ledger import deliveries, due, outbox, queue, refs, request_log, robot_calls, sweeps, tenancy
 from b24app.ledger.session import DatabaseError, transaction
 
 log = logging.getLogger(__name__)
 
 EVERY_TEN_SECONDS = "* * * * * */10"
+EVERY_TEN_MINUTES = "*/10 * * * *"
 HOURLY = "17 * * * *"
+SWEPT_EVERY = timedelta(hours=3)
+SWEPT_AT_ONCE = 50  # portals of one round: sweeps take their time, and drains are more urgent
+KEEP_ANSWERS = timedelta(days=30)
+KEEP_DELIVERIES = timedelta(days=400)
 KEEP_FAILED_HOURS = 24 * 7
 SETTLED_AT_ONCE = 200  # bookings of one round: drains wait meanwhile
 
@@ -54,8 +61,11 @@ def wake_portals(tools: Tools) -> None:
     with transaction(tools.engine) as tx:
         waiting = outbox.portals_with_work(tx, tools.clock())
     for portal_id in waiting:
-        with transaction(tools.engine) as tx:
-            refs.wake(tx, portal_id)
+        try:
+            with transaction(tools.engine) as tx:
+                refs.wake(tx, portal_id)
+        except (DatabaseError, ConnectorException) as error:  # somebody holds its place in the queue for long
+            log.warning("portal %s is not woken yet: %s", portal_id, type(error).__name__)
 
 
 def erase_tenants(tools: Tools) -> None:
@@ -88,6 +98,38 @@ def settle_bookings(tools: Tools) -> None:
                     settle_due(tx, tenant.portal, booking_id, now)
         except (AppError, DatabaseError) as error:
             log.warning("booking %s is not settled yet: %s", booking_id, type(error).__name__)
+
+
+@app.periodic(cron=EVERY_TEN_MINUTES)
+@app.task(name="jobs.sweep_portals", queueing_lock="jobs.sweep_portals", pass_context=True)
+def sweep_portals(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Portals that were not compared with the ledger for some hours are, one after the other."""
+    tools = tools_of(context)
+    with transaction(tools.engine) as tx:
+        overdue = sweeps.overdue(tx, tools.clock() - SWEPT_EVERY)
+    for portal_id in overdue[:SWEPT_AT_ONCE]:
+        with transaction(tools.engine) as tx:
+            sweeps.ask(tx, portal_id, "timer")
+
+
+@app.periodic(cron=HOURLY)
+@app.task(name="jobs.forget", queueing_lock="jobs.forget", pass_context=True)
+def forget(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Forgets what is of no use after a while: answers that robots have had, what was said to people."""
+    tools = tools_of(context)
+    with transaction(tools.engine) as tx:
+        robot_calls.forget(tx, tools.clock() - KEEP_ANSWERS)
+    with transaction(tools.engine) as tx:
+        deliveries.purge(tx, tools.clock() - KEEP_DELIVERIES)
+    forget_calls(tools)
+
+
+def forget_calls(tools: Tools) -> None:
+    """The log of calls is kept for three days; a part of it at a time, so that nobody waits long."""
+    more = True
+    while more:
+        with transaction(tools.engine) as tx:
+            more = request_log.forget(tx, tools.clock()) > 0
 
 
 @app.periodic(cron=HOURLY)

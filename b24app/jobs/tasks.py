@@ -6,11 +6,18 @@ import procrastinate
 
 from b24app.jobs.app import app, tools_of
 from b24app.ledger import refs
-from b24app.sync import projection
+from b24app.ledger.sweeps import SWEEP
+from b24app.sync import in_step, sweep
 
 
 @app.task(name=refs.DRAIN, pass_context=True)
 def drain(context: procrastinate.JobContext, portal_id: int) -> None:
-    """Draws in the portal what is behind there."""
+    """Keeps a portal in step: looks at what was changed there, draws what is behind."""
     tools = tools_of(context)
-    projection.drain(tools.reach, portal_id, tools.pace)
+    in_step.keep_in_step(tools.reach, portal_id, tools.pace)
+
+
+@app.task(name=SWEEP, pass_context=True)
+def sweep_portal(context: procrastinate.JobContext, portal_id: int, asked_by: str) -> None:
+    """Compares a portal with the ledger; what differs is then looked at."""
+    sweep.sweep(tools_of(context).reach, portal_id, asked_by)

@@ -12,12 +12,13 @@ from typing import Protocol
 
 import procrastinate
 
-from b24app.bitrix.throttle import LocalThrottle, Throttles
 from b24app.bitrix.transport import PortalSession
 from b24app.config import Settings
 from b24app.jobs import periodic, tasks
 from b24app.jobs.app import Tools, app
 from b24app.ledger.session import NOTICED, Engine
+from b24app.sync.call_log import CallLog
+from b24app.sync.throttles import SharedThrottles
 from b24app.sync.tokens import Reach
 
 CONNECT_SECONDS = 5.0
@@ -47,7 +48,7 @@ def run_worker(
     """Runs jobs until SIGINT or SIGTERM, which let the present one end; `once`: until nothing is waiting."""
     if made.settings.log_level != "DEBUG":
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
-    tools = Tools(_reach(made), dead_after)
+    tools = Tools(reach_of(made), dead_after)
     periodic.rescue(tools)  # what a predecessor left that was killed, without waiting for the round
     with app.replace_connector(_connector(made.engine)) as live:
         live.run_worker(
@@ -64,13 +65,15 @@ def run_worker(
         )
 
 
-def _reach(made: Made) -> Reach:
+def reach_of(made: Made) -> Reach:
+    """What it takes to call portals from this process."""
     return Reach(
         engine=made.engine,
         http=made.http,
-        throttles=Throttles(lambda: LocalThrottle(time.time, time.sleep)),
+        throttles=SharedThrottles(made.engine, _utc_now, time.sleep),
         clock=_utc_now,
         timeout=(CONNECT_SECONDS, made.settings.portal_timeout_seconds),
+        calls=CallLog(made.engine, _utc_now),
     )
 
 

@@ -41,8 +41,15 @@ SELECT r.id, r.kind, r.name, r.city, r.capacity, r.time_zone, r.step_minutes, r.
        w.week, s.days,
        (SELECT json_agg(c.one ORDER BY c.one->>0, c.one->>1)::text FROM closed c
         WHERE c.resource_id IS NULL OR c.resource_id = r.id),
-       u.ids, p.ids
+       u.ids, p.ids, CASE WHEN asked.yes THEN r.portal_user_id END, b.spans
 FROM resource r
+CROSS JOIN (
+    SELECT coalesce((settings->>'obey_business')::boolean, true) AS yes FROM portal WHERE id = %(portal)s
+) asked
+LEFT JOIN (
+    SELECT user_id, json_agg(span) AS spans FROM busy_day CROSS JOIN jsonb_array_elements(spans->'spans') AS span
+    WHERE portal_id = %(portal)s AND day BETWEEN %(start)s::date AND %(end)s::date GROUP BY user_id
+) b ON b.user_id = r.portal_user_id AND asked.yes
 LEFT JOIN (
     SELECT resource_id, string_agg(concat_ws(':', weekday, opens, closes), ' ' ORDER BY weekday, opens) AS week
     FROM opening_hours WHERE portal_id = %(portal)s GROUP BY resource_id

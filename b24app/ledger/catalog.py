@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from b24app.errors import NotFound, Stale
+from b24app.ledger import business
 from b24app.ledger.queries import parse_week
 from b24app.ledger.session import select_rows
 from b24app.scheduling.allocation import Buffer, Preference
@@ -128,7 +129,10 @@ def _offering(row: Any) -> Offering:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A resource with everything that decides whether it is free, but for what is taken."""
+    """A resource with everything that decides whether it is free, but for what is taken.
+
+    `busy`: when the person that it is has other business, as his calendar said last.
+    """
 
     id: int
     kind: str
@@ -139,6 +143,8 @@ class Fact:
     buffer: Buffer
     portal_user_id: int | None
     calendar_mode: str
+    calendar_owner: int | None
+    calendar_section: int | None
     holidays: str
     is_composite: bool
     archived: bool
@@ -147,6 +153,7 @@ class Fact:
     weekly: tuple[OpeningHours, ...]
     special: tuple[tuple[date, int | None, int | None], ...]
     closures: tuple[Closure, ...]
+    busy: tuple[Interval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +218,12 @@ SELECT r.id, r.kind, r.name, r.city, r.capacity, r.time_zone, r.buffer_before, r
                                          c.reason)) FROM closure c
         WHERE c.portal_id = r.portal_id AND (c.resource_id = r.id OR c.resource_id IS NULL)
           AND upper(c.during) > %(start)s AND lower(c.during) < %(end)s),
+       r.calendar_owner, r.calendar_section,
+       (SELECT json_agg(span) FROM busy_day d
+        JOIN portal w ON w.id = d.portal_id AND coalesce((w.settings->>'obey_business')::boolean, true)
+        CROSS JOIN jsonb_array_elements(d.spans->'spans') AS span
+        WHERE d.portal_id = r.portal_id AND d.user_id = r.portal_user_id
+          AND d.day BETWEEN %(start)s::date AND %(end)s::date),
        EXISTS (SELECT FROM booking k WHERE k.portal_id = %(portal)s AND k.competes
                AND lower(k.during) < %(end)s + interval '1 day' AND upper(k.during) > %(start)s - interval '1 day')
 FROM resource r WHERE r.id IN (SELECT id FROM tree) ORDER BY r.sort, r.name, r.id
@@ -259,6 +272,8 @@ def _fact(row: Any) -> Fact:
         buffer=Buffer(timedelta(minutes=row[6]), timedelta(minutes=row[7])),
         portal_user_id=row[8],
         calendar_mode=row[9],
+        calendar_owner=row[18],
+        calendar_section=row[19],
         holidays=row[10],
         is_composite=row[11],
         archived=row[12],
@@ -269,6 +284,7 @@ def _fact(row: Any) -> Fact:
         closures=tuple(
             Closure(Interval(_instant(start), _instant(end)), reason) for start, end, reason in row[17] or ()
         ),
+        busy=tuple(business.blocking(row[20])) if row[20] else (),
     )
 
 

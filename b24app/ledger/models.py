@@ -29,7 +29,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, UUID, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE, UUID, ExcludeConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from b24app.ledger.secrets import EncryptedText
@@ -51,15 +51,15 @@ class Base(DeclarativeBase):
     }
 
 
-def _id() -> Mapped[int]:
+def identity() -> Mapped[int]:
     return mapped_column(BigInteger, Identity(), primary_key=True)
 
 
-def _portal() -> Mapped[int]:
+def of_portal() -> Mapped[int]:
     return mapped_column(ForeignKey("portal.id", ondelete="CASCADE"))
 
 
-def _json() -> Mapped[dict[str, Any]]:
+def json_object() -> Mapped[dict[str, Any]]:
     return mapped_column(JSONB, server_default=text("'{}'::jsonb"))
 
 
@@ -67,7 +67,7 @@ def _minutes() -> Mapped[int]:
     return mapped_column(Integer, server_default="0")
 
 
-def _flag() -> Mapped[bool]:
+def flag() -> Mapped[bool]:
     return mapped_column(Boolean, server_default=text("false"))
 
 
@@ -84,7 +84,7 @@ class Application(Base):
     __tablename__ = "application"
     __table_args__ = (CheckConstraint("kind IN ('local', 'market')", name="application_kind"),)
 
-    id: Mapped[int] = _id()
+    id: Mapped[int] = identity()
     client_id: Mapped[str] = mapped_column(unique=True)
     client_secret: Mapped[str] = mapped_column(EncryptedText)
     kind: Mapped[str]
@@ -94,7 +94,8 @@ class Application(Base):
 class Portal(Base):
     """One tenant, known by `member_id`; its domain may change.
 
-    `crm` and `calendar` remember what the installer laid down there (`sync.install` writes and reads them).
+    `crm` and `calendar` remember what the installer laid down there (`sync.install` writes and reads them); `settings`
+    is a `ledger.portal_settings.PortalSettings`.
     `longest_minutes` bounds every allocation of the portal and only grows: so far back may one that is shown now
     have begun, and no further do the board's queries look. `changes` grows with everything that a board shows: an
     open board asks for it every few seconds.
@@ -103,7 +104,7 @@ class Portal(Base):
     __tablename__ = "portal"
     __table_args__ = (CheckConstraint("level IN ('A', 'B')", name="portal_level"),)
 
-    id: Mapped[int] = _id()
+    id: Mapped[int] = identity()
     member_id: Mapped[str] = mapped_column(unique=True)
     domain: Mapped[str]
     client_endpoint: Mapped[str]
@@ -111,8 +112,9 @@ class Portal(Base):
     language: Mapped[str] = mapped_column(server_default="ru")
     time_zone: Mapped[str] = mapped_column(server_default="Europe/Moscow")
     level: Mapped[str] = mapped_column(server_default="A")
-    crm: Mapped[dict[str, Any]] = _json()
-    calendar: Mapped[dict[str, Any]] = _json()
+    crm: Mapped[dict[str, Any]] = json_object()
+    calendar: Mapped[dict[str, Any]] = json_object()
+    settings: Mapped[dict[str, Any]] = json_object()
     next_number: Mapped[int] = mapped_column(server_default="1000")
     longest_minutes: Mapped[int] = mapped_column(Integer, server_default="60")
     currency: Mapped[str] = mapped_column(server_default="RUB")
@@ -139,8 +141,8 @@ class Installation(Base):
         Index("installation_one_alive", "portal_id", unique=True, postgresql_where=text("state <> 'deleted'")),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     application_id: Mapped[int] = mapped_column(ForeignKey("application.id"))
     state: Mapped[str] = mapped_column(server_default="new")
     needs_admin: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
@@ -148,7 +150,7 @@ class Installation(Base):
     scopes: Mapped[str] = mapped_column(server_default="")
     status: Mapped[str] = mapped_column(server_default="L")
     payment_expired: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
-    steps: Mapped[dict[str, Any]] = _json()
+    steps: Mapped[dict[str, Any]] = json_object()
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
 
@@ -162,8 +164,8 @@ class AdminToken(Base):
         CheckConstraint("origin IN ('install', 'frame')", name="admin_token_origin"),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     installation_id: Mapped[int] = mapped_column(ForeignKey("installation.id", ondelete="CASCADE"))
     user_id: Mapped[int]
     origin: Mapped[str]
@@ -176,21 +178,31 @@ class AdminToken(Base):
 
 
 class PortalUser(Base):
-    """A person of the portal whom we have seen: the name for history and boards, never a right."""
+    """A person of the portal whom we have seen or read about: his name for history and boards.
+
+    `codes` are his access codes as of `checked_at` (NULL: never read), for what he does in the portal itself, where no
+    frame proves who he is. `dismissed`: works there no more.
+    """
 
     __tablename__ = "portal_user"
     __table_args__ = (UniqueConstraint("portal_id", "user_id", name="portal_user_once"),)
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     user_id: Mapped[int]
     name: Mapped[str]
     seen_at: Mapped[datetime]
+    codes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    is_admin: Mapped[bool] = flag()
+    dismissed: Mapped[bool] = flag()
+    checked_at: Mapped[datetime | None]
 
 
 class Resource(Base):
-    """What can be taken: room, person, equipment. `calendar_mode` none keeps its bookings out of calendars.
+    """What can be taken: room, person, equipment.
 
+    `calendar_mode` none keeps its bookings out of calendars; group and company name the section they go to, of the
+    workgroup `calendar_owner` or of the company calendar; default is the person's own or the company's usual one.
     A composite (`is_composite`) owns no unit and takes those of its parts. Buffers are minutes; `holidays` is the
     country whose public holidays close it, or empty.
     """
@@ -198,15 +210,15 @@ class Resource(Base):
     __tablename__ = "resource"
     __table_args__ = (
         Index("resource_of_portal", "portal_id", "sort", "id"),
-        CheckConstraint("calendar_mode IN ('default', 'none')", name="resource_calendar_mode"),
+        CheckConstraint("calendar_mode IN ('default', 'none', 'group', 'company')", name="resource_calendar_mode"),
         CheckConstraint("capacity BETWEEN 1 AND 100000", name="resource_capacity"),
         CheckConstraint(
             "buffer_before BETWEEN 0 AND 1440 AND buffer_after BETWEEN 0 AND 1440", name="resource_buffers"
         ),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     kind: Mapped[str]
     name: Mapped[str]
     city: Mapped[str] = mapped_column(server_default="")
@@ -217,9 +229,11 @@ class Resource(Base):
     buffer_before: Mapped[int] = _minutes()
     buffer_after: Mapped[int] = _minutes()
     holidays: Mapped[str] = mapped_column(server_default="")
-    is_composite: Mapped[bool] = _flag()
+    is_composite: Mapped[bool] = flag()
     portal_user_id: Mapped[int | None]
     calendar_mode: Mapped[str] = mapped_column(server_default="default")
+    calendar_owner: Mapped[int | None]
+    calendar_section: Mapped[int | None]
     sort: Mapped[int] = mapped_column(Integer, server_default="0")
     archived_at: Mapped[datetime | None]
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
@@ -238,8 +252,8 @@ class OpeningHours(Base):
         ),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     weekday: Mapped[int] = mapped_column(SmallInteger)
     opens: Mapped[int] = mapped_column(SmallInteger)
@@ -258,8 +272,8 @@ class SpecialHours(Base):
         ),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     day: Mapped[date]
     opens: Mapped[int | None] = mapped_column(SmallInteger)
@@ -272,8 +286,8 @@ class Closure(Base):
     __tablename__ = "closure"
     __table_args__ = (Index("closure_ends", "portal_id", text("upper(during)")), _bounded("during"))
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     resource_id: Mapped[int | None] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
     reason: Mapped[str] = mapped_column(server_default="")
@@ -289,8 +303,8 @@ class Part(Base):
         CheckConstraint("composite_id <> part_id", name="part_of_another"),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     composite_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     part_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
 
@@ -301,8 +315,8 @@ class Unit(Base):
     __tablename__ = "unit"
     __table_args__ = (UniqueConstraint("portal_id", "resource_id", "number", name="unit_number"),)
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(SmallInteger, server_default="1")
     retired_at: Mapped[datetime | None]
@@ -317,11 +331,11 @@ class Policy(Base):
         Index("policy_of_portal", "portal_id", "id"),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     name: Mapped[str]
-    rules: Mapped[dict[str, Any]] = _json()
-    is_default: Mapped[bool] = _flag()
+    rules: Mapped[dict[str, Any]] = json_object()
+    is_default: Mapped[bool] = flag()
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
 
 
@@ -331,17 +345,18 @@ class Tariff(Base):
     __tablename__ = "tariff"
     __table_args__ = (Index("tariff_of_portal", "portal_id", "id"),)
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     name: Mapped[str]
-    body: Mapped[dict[str, Any]] = _json()
+    body: Mapped[dict[str, Any]] = json_object()
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
 
 
 class Service(Base):
     """What somebody books. `resource_id`: the service that is nothing but booking this one resource.
 
-    `step_minutes` NULL: the resource's own. `preference`: which of several that would do is taken.
+    `step_minutes` NULL: the resource's own. `preference`: which of several that would do is taken. `deal`: a
+    `ledger.portal_settings.DealPolicy` of its own; NULL: the portal's.
     """
 
     __tablename__ = "service"
@@ -359,8 +374,8 @@ class Service(Base):
         CheckConstraint("min_minutes > 0 AND max_minutes >= min_minutes", name="service_minutes"),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     name: Mapped[str]
     min_minutes: Mapped[int] = mapped_column(Integer, server_default="30")
     max_minutes: Mapped[int] = mapped_column(Integer, server_default="1440")
@@ -372,6 +387,7 @@ class Service(Base):
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policy.id"))
     tariff_id: Mapped[int | None] = mapped_column(ForeignKey("tariff.id"))
     preference: Mapped[str] = mapped_column(server_default="order")
+    deal: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     sort: Mapped[int] = mapped_column(Integer, server_default="0")
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
     archived_at: Mapped[datetime | None]
@@ -383,8 +399,8 @@ class Requirement(Base):
     __tablename__ = "requirement"
     __table_args__ = (UniqueConstraint("portal_id", "service_id", "position", name="requirement_position"),)
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     service_id: Mapped[int] = mapped_column(ForeignKey("service.id", ondelete="CASCADE"))
     position: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     kind: Mapped[str | None]
@@ -400,8 +416,8 @@ class RequirementOption(Base):
         Index("requirement_option_of_resource", "portal_id", "resource_id"),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     requirement_id: Mapped[int] = mapped_column(ForeignKey("requirement.id", ondelete="CASCADE"))
     resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
 
@@ -416,8 +432,8 @@ class Client(Base):
         Index("client_of_crm", "portal_id", "kind", "crm_id", unique=True, postgresql_where=text("crm_id IS NOT NULL")),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     kind: Mapped[str]
     crm_id: Mapped[int | None]
     name: Mapped[str]
@@ -431,9 +447,9 @@ class Series(Base):
 
     __tablename__ = "series"
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
-    recurrence: Mapped[dict[str, Any]] = _json()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
+    recurrence: Mapped[dict[str, Any]] = json_object()
     first_day: Mapped[date]
     start_minutes: Mapped[int] = mapped_column(SmallInteger)
     minutes: Mapped[int] = mapped_column(Integer)
@@ -483,7 +499,7 @@ class Booking(Base):
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    portal_id: Mapped[int] = _portal()
+    portal_id: Mapped[int] = of_portal()
     number: Mapped[int]
     service_id: Mapped[int] = mapped_column(ForeignKey("service.id"))
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
@@ -495,14 +511,15 @@ class Booking(Base):
     title: Mapped[str] = mapped_column(server_default="")
     notes: Mapped[str] = mapped_column(server_default="")
     responsible_id: Mapped[int | None]
+    participants: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=text("'{}'"))
     source: Mapped[str]
-    policy: Mapped[dict[str, Any]] = _json()
-    terms: Mapped[dict[str, Any]] = _json()
-    wish: Mapped[dict[str, Any]] = _json()
+    policy: Mapped[dict[str, Any]] = json_object()
+    terms: Mapped[dict[str, Any]] = json_object()
+    wish: Mapped[dict[str, Any]] = json_object()
     party: Mapped[int] = mapped_column(Integer, server_default="1")
-    competes: Mapped[bool] = _flag()
-    needs_approval: Mapped[bool] = _flag()
-    pinned: Mapped[bool] = _flag()
+    competes: Mapped[bool] = flag()
+    needs_approval: Mapped[bool] = flag()
+    pinned: Mapped[bool] = flag()
     checked_in_at: Mapped[datetime | None]
     asked_at: Mapped[datetime | None]
     pay_by: Mapped[datetime | None]
@@ -536,8 +553,8 @@ class Allocation(Base):
         _bounded("during"),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
     unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
     resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id"))
@@ -551,8 +568,8 @@ class Claim(Base):
     __tablename__ = "claim"
     __table_args__ = (UniqueConstraint("portal_id", "booking_id", "resource_id", name="claim_once"),)
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
     resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id"))
 
@@ -565,12 +582,12 @@ class QuoteLine(Base):
         Index("quote_line_of_booking", "portal_id", "booking_id", postgresql_where=text("superseded_at IS NULL")),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
     kind: Mapped[str]
     name: Mapped[str] = mapped_column(server_default="")
-    params: Mapped[dict[str, Any]] = _json()
+    params: Mapped[dict[str, Any]] = json_object()
     quantity: Mapped[Decimal] = mapped_column(server_default="1")
     unit_price: Mapped[Decimal]
     amount: Mapped[Decimal]
@@ -590,8 +607,8 @@ class MoneyRecord(Base):
         UniqueConstraint("portal_id", "request_key", name="money_record_once"),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
     kind: Mapped[str]
     amount: Mapped[Decimal]
@@ -609,14 +626,18 @@ class MoneyRecord(Base):
 class ExternalRef(Base):
     """Ledger id ↔ portal id: one picture of ours in the portal, and how far it is behind.
 
-    `kind` item (the smart-process item of a booking or a resource) or event (calendar; one per `target`, such as
-    `user:5` or `company`). Dirty while `written_revision < revision`; `dirty_since` is NULL when in step.
-    `intent` is committed before the first write: by its marks a picture is found again after an uncertain answer.
+    `kind` item (the smart-process item of a booking or a resource), event (calendar; one per `target`, such as
+    `user:5` or `company`), deal (one that we made for a booking) or rows (the product rows of a booking's item). Dirty
+    while `written_revision < revision`; `dirty_since` is NULL when in step. `intent` is committed before the first
+    write: by its marks a picture is found again after an uncertain answer.
+    `drawn` is what the ledger owns in the picture, as we last wrote it: what differs from it over there is somebody's
+    wish. `refused`: the print of a wish that was refused and drawn over; once more the same, and it is parked.
+    `copies`: ids of an event's copies in its participants' calendars.
     """
 
     __tablename__ = "external_ref"
     __table_args__ = (
-        CheckConstraint("kind IN ('item', 'event')", name="external_ref_kind"),
+        CheckConstraint("kind IN ('item', 'event', 'deal', 'rows')", name="external_ref_kind"),
         CheckConstraint("(booking_id IS NULL) <> (resource_id IS NULL)", name="external_ref_owner"),
         Index(
             "external_ref_of_booking",
@@ -639,18 +660,22 @@ class ExternalRef(Base):
         Index(
             "external_ref_dirty", "portal_id", "bulk", "dirty_since", postgresql_where=text("dirty_since IS NOT NULL")
         ),
+        Index("external_ref_parked", "portal_id", "id", postgresql_where=text("parked_reason IS NOT NULL")),
+        Index("external_ref_copies", "copies", postgresql_using="gin", postgresql_where=text("copies IS NOT NULL")),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     booking_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
     resource_id: Mapped[int | None] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     kind: Mapped[str]
     target: Mapped[str] = mapped_column(server_default="")
     remote_id: Mapped[int | None]
     host: Mapped[int | None]
+    copies: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     intent: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    fingerprint: Mapped[str | None]
+    drawn: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    refused: Mapped[str | None]
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
     written_revision: Mapped[int] = mapped_column(Integer, server_default="0")
     dirty_since: Mapped[datetime | None]
@@ -669,15 +694,15 @@ class History(Base):
     __tablename__ = "history"
     __table_args__ = (UniqueConstraint("portal_id", "booking_id", "number", name="history_number"),)
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     booking_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("booking.id", ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(Integer)
     at: Mapped[datetime]
     actor: Mapped[str]
     action: Mapped[str]
-    before: Mapped[dict[str, Any]] = _json()
-    after: Mapped[dict[str, Any]] = _json()
+    before: Mapped[dict[str, Any]] = json_object()
+    after: Mapped[dict[str, Any]] = json_object()
     batch: Mapped[uuid.UUID | None]
 
 
@@ -692,8 +717,8 @@ class Grant(Base):
         ),
     )
 
-    id: Mapped[int] = _id()
-    portal_id: Mapped[int] = _portal()
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
     scope: Mapped[str]
     code: Mapped[str]
     right: Mapped[str]

@@ -8,15 +8,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select, text, true, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, aliased
 
-from b24app.ledger import queries, refs
+from b24app.ledger import deliveries, queries, refs, robot_calls, sightings
 from b24app.ledger.models import (
     Allocation,
     Booking,
@@ -27,19 +28,22 @@ from b24app.ledger.models import (
     Portal,
     Resource,
     Service,
+    Tariff,
 )
 from b24app.scheduling.hours import OpeningHours
 
 DRAIN_LOCK = 8_024_002  # any constant: the first half of the advisory lock, the portal's id is the second
-RESOURCES, BOOKINGS, EVENTS = "resources", "bookings", "events"
+RESOURCES, DEALS, BOOKINGS, ROWS, EVENTS = "resources", "deals", "bookings", "rows", "events"
+PHASE_OF = {"deal": DEALS, "item": BOOKINGS, "rows": ROWS, "event": EVENTS}  # of bookings
+PHASES = (RESOURCES, DEALS, BOOKINGS, ROWS, EVENTS)  # each may refer to what the ones before it have made
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The portal shows what the ledger said."""
+    """The portal shows what the ledger said: `drawn` is what of it the ledger owns."""
 
     remote_id: int
-    fingerprint: str
+    drawn: Mapping[str, Any]
     host: int | None = None
 
 
@@ -118,14 +122,35 @@ def due(
     return list(rows)
 
 
+def phases_behind(tx: Session, portal_id: int, now: datetime) -> set[str]:
+    """The phases in which anything is due, or will be once what it depends on was drawn."""
+    kinds = tx.execute(
+        select(ExternalRef.kind, ExternalRef.resource_id.is_not(None)).where(*_due(portal_id, now)).distinct()
+    )
+    return {RESOURCES if of_resource else PHASE_OF[kind] for kind, of_resource in kinds}
+
+
+def people_wait(tx: Session, portal_id: int, now: datetime) -> bool:
+    """Whether anything is behind that somebody in front of a screen waits for."""
+    return bool(tx.scalar(select(exists().where(*_due(portal_id, now), ExternalRef.bulk.is_(False)))))
+
+
 def anything_due(tx: Session, portal_id: int, now: datetime) -> bool:
-    """Whether a drain would find work."""
-    return bool(tx.scalar(select(exists().where(*_due(portal_id, now)))))
+    """Whether there is work in this portal."""
+    return bool(tx.scalar(select(_work(portal_id, now))))
+
+
+def _work(portal_id: Any, now: datetime) -> ColumnElement[bool]:
+    return or_(
+        exists().where(*_due(portal_id, now)),
+        sightings.waiting(portal_id, now),
+        robot_calls.waiting(portal_id, now),
+        deliveries.waiting(portal_id, now),
+    )
 
 
 def portals_with_work(tx: Session, now: datetime) -> list[int]:
-    """The portals where a drain would find work and may do it."""
-    waiting = exists().where(*_due(Portal.id, now)).correlate(Portal)
+    """The portals where there is work that may be done."""
     return list(
         tx.scalars(
             select(Portal.id)
@@ -134,7 +159,7 @@ def portals_with_work(tx: Session, now: datetime) -> list[int]:
                 Installation.state == "active",
                 Installation.needs_admin.is_(False),
                 Installation.payment_expired.is_(False),
-                waiting,
+                _work(Portal.id, now),
             )
             .order_by(Portal.id)
         )
@@ -151,8 +176,10 @@ def _due(portal_id: Any, now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def _phase(phase: str) -> ColumnElement[bool]:
-    if phase == EVENTS:
-        return and_(ExternalRef.kind == "event", ~_item_comes_first())
+    if phase == DEALS:
+        return ExternalRef.kind == "deal"
+    if phase in (ROWS, EVENTS):
+        return and_(ExternalRef.kind == ("rows" if phase == ROWS else "event"), ~_item_comes_first())
     owner = ExternalRef.resource_id if phase == RESOURCES else ExternalRef.booking_id
     return and_(ExternalRef.kind == "item", owner.is_not(None))
 
@@ -181,6 +208,7 @@ class Subjects:
     hours: dict[int, tuple[OpeningHours, ...]]
     booking_items: dict[uuid.UUID, int]
     resource_items: dict[int, int]
+    prices: Mapping[int, Decimal] = field(default_factory=dict)  # what booking a resource by itself costs in the main
 
 
 def subjects(tx: Session, portal_id: int, refs: Collection[ExternalRef]) -> Subjects:
@@ -206,7 +234,18 @@ def subjects(tx: Session, portal_id: int, refs: Collection[ExternalRef]) -> Subj
         hours=queries.hours(tx, portal_id, wanted),
         booking_items=_items(tx, portal_id, ExternalRef.booking_id, booking_ids),
         resource_items=_items(tx, portal_id, ExternalRef.resource_id, shown_on),
+        prices=_main_prices(tx, portal_id, wanted),
     )
+
+
+def _main_prices(tx: Session, portal_id: int, resource_ids: Collection[int]) -> dict[int, Decimal]:
+    """The main price of what each of these costs by itself; a tariff of rules alone has none."""
+    rows = tx.execute(
+        select(Service.resource_id, Tariff.body["price"].as_string())
+        .join(Tariff, Tariff.id == Service.tariff_id)
+        .where(Service.portal_id == portal_id, Service.resource_id.in_(resource_ids))
+    )
+    return {resource_id: Decimal(price) for resource_id, price in rows if resource_id is not None and price}
 
 
 def _items(tx: Session, portal_id: int, owner: Any, owner_ids: Collection[Any]) -> dict[Any, int]:
@@ -265,6 +304,9 @@ def record(tx: Session, ref: ExternalRef, outcome: Outcome, now: datetime) -> No
     tx.execute(_one(ref.portal_id, ref.id).values(_values(ref, outcome)))
     if isinstance(outcome, Drawn) and ref.kind == "item" and ref.remote_id != outcome.remote_id:
         _redraw_links(tx, ref, now)
+    if isinstance(outcome, Drawn) and outcome.drawn.get("guests", []) != (ref.drawn or {}).get("guests", []):
+        # The answer does not name the copies of who is invited now, and only by these ids is it told who declines.
+        sightings.see(tx, ref.portal_id, [sightings.Hint(sightings.EVENT, outcome.remote_id)], now)
 
 
 def _one(portal_id: int, ref_id: int) -> Any:
@@ -274,10 +316,10 @@ def _one(portal_id: int, ref_id: int) -> Any:
 def _values(ref: ExternalRef, outcome: Outcome) -> dict[str, Any]:
     again = {"attempts": ExternalRef.attempts + 1}
     match outcome:
-        case Drawn(remote_id, fingerprint, host):
-            return _in_step(ref) | {"remote_id": remote_id, "fingerprint": fingerprint, "host": host}
+        case Drawn(remote_id, drawn, host):
+            return _in_step(ref) | {"remote_id": remote_id, "drawn": dict(drawn), "host": host}
         case Removed():
-            return _in_step(ref) | {"remote_id": None, "fingerprint": None, "host": None}
+            return _in_step(ref) | {"remote_id": None, "drawn": None, "host": None}
         case Later(at, certain):
             return again | {"due_at": at} | ({"intent": _before(ref)} if certain else {})
         case Missing(at, intent):

@@ -241,14 +241,6 @@ def on_resources(tx: Session, portal_id: int, booking_ids: Collection[uuid.UUID]
     return {row[1] for row in select_rows(tx, _ON, portal=portal_id, bookings=list(booking_ids))}
 
 
-def lock_booking(tx: Session, portal_id: int, booking_id: uuid.UUID) -> Booking:
-    """The booking, locked until the transaction ends; raises NotFound."""
-    found = lock_bookings(tx, portal_id, [booking_id])
-    if not found:
-        raise NotFound("booking")
-    return found[booking_id]
-
-
 def lock_bookings(tx: Session, portal_id: int, booking_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Booking]:
     """These bookings as they are now, locked in the order of their ids until the transaction ends.
 

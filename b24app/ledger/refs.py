@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, update
+from psycopg.types.json import Jsonb
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from b24app.ledger import queue, writes
 from b24app.ledger.models import Allocation, Booking, ExternalRef, Portal, Resource
+from b24app.ledger.portal_settings import PortalSettings
 from b24app.ledger.session import run
 
 DRAIN = "sync.drain"
-READY = {"due_at": None, "attempts": 0, "parked_reason": None}  # may be tried now, as if for the first time
+# May be tried now, as if for the first time; and a wish that was refused before may be uttered again.
+READY = {"due_at": None, "attempts": 0, "parked_reason": None, "refused": None}
 
 
 class Shown(Protocol):
@@ -25,20 +29,29 @@ class Shown(Protocol):
     @property
     def calendar_mode(self) -> str: ...
     @property
+    def calendar_owner(self) -> int | None: ...
+    @property
+    def calendar_section(self) -> int | None: ...
+    @property
     def portal_user_id(self) -> int | None: ...
 
 
+def target_of(resource: Shown) -> str:
+    """The calendar that this resource's bookings belong into, "" for none. Of the targets only "company" leaves open
+    which section: that is the one chosen at installation."""
+    if resource.calendar_mode == "group":
+        return f"group:{resource.calendar_owner}:{resource.calendar_section}"
+    if resource.calendar_mode == "company":
+        return f"company:{resource.calendar_section}"
+    if resource.calendar_mode == "none":
+        return ""
+    return "company" if resource.portal_user_id is None else f"user:{resource.portal_user_id}"
+
+
 def event_targets(portal: Portal, resources: Iterable[Shown]) -> list[str]:
-    """Where a booking of these resources gets a calendar event: a person's own calendar, the company's section."""
-    targets = []
-    for resource in resources:
-        if resource.calendar_mode == "none":
-            continue
-        if resource.portal_user_id is not None:
-            targets.append(f"user:{resource.portal_user_id}")
-        elif portal.calendar.get("section"):
-            targets.append("company")
-    return sorted(set(targets))
+    """Where a booking of these resources gets a calendar event: one for each calendar."""
+    found = {target_of(resource) for resource in resources} - {""}
+    return sorted(found if portal.calendar.get("section") else found - {"company"})
 
 
 def mark_behind(
@@ -60,6 +73,13 @@ _DRAW = """
 INSERT INTO external_ref (portal_id, booking_id, kind, target, dirty_since, bulk)
 SELECT %(portal)s, %(booking)s, w.kind, w.target, %(now)s, %(bulk)s
 FROM unnest(%(kinds)s::text[], %(targets)s::text[]) AS w (kind, target)
+WHERE w.kind <> 'deal' OR EXISTS (
+    SELECT FROM service s, LATERAL (SELECT coalesce(s.deal, %(policy)s::jsonb) AS p) AS d
+    WHERE s.id = %(service)s AND (
+        d.p ->> 'mode' = 'create' AND %(client)s
+        OR d.p ->> 'mode' <> 'none' AND %(deal)s AND coalesce(d.p -> 'stages', '{}') <> '{}'
+    )
+)
 ON CONFLICT DO NOTHING
 """
 
@@ -67,10 +87,13 @@ ON CONFLICT DO NOTHING
 def draw_booking(
     tx: Session, portal: Portal, booking: Booking, resources: Iterable[Shown], now: datetime, *, bulk: bool = False
 ) -> None:
-    """Makes the refs that the booking lacks, to be drawn. What competes for a time stands in no calendar."""
+    """Makes the refs that the booking lacks, to be drawn. What competes for a time stands in no calendar; which deal it
+    has or gets is the policy's of its service, else the portal's."""
     wanted = [] if booking.competes else [("event", target) for target in event_targets(portal, resources)]
     if portal.level == "B":
-        wanted.append(("item", ""))
+        wanted += [("item", ""), ("rows", "")] if booking.terms else [("item", "")]
+    if booking.deal_id is not None or booking.client_id is not None:
+        wanted.append(("deal", ""))
     if wanted:
         run(
             tx,
@@ -81,6 +104,10 @@ def draw_booking(
             bulk=bulk,
             kinds=[kind for kind, _ in wanted],
             targets=[target for _, target in wanted],
+            policy=Jsonb(asdict(PortalSettings.from_json(portal.settings).deal)),
+            service=booking.service_id,
+            client=booking.client_id is not None,
+            deal=booking.deal_id is not None,
         )
 
 
@@ -125,22 +152,46 @@ def ensure_refs(tx: Session, portal: Portal, now: datetime) -> None:
     wake(tx, portal.id)
 
 
+def change_calendar(tx: Session, portal: Portal, resource_id: int, now: datetime) -> None:
+    """Bookings to come of this resource belong into another calendar: the drain takes their events there, in bulk."""
+    to_come = select(Allocation.booking_id).where(*_to_come(portal, now), Allocation.resource_id == resource_id)
+    events = and_(ExternalRef.kind == "event", ExternalRef.booking_id.in_(to_come))
+    # Together with its own picture, which is touched next: refs are locked in the order of their ids.
+    lock(tx, ExternalRef.portal_id == portal.id, or_(events, ExternalRef.resource_id == resource_id))
+    behind = _behind(now, bulk=True) | {"dirty_since": func.coalesce(ExternalRef.dirty_since, now)}
+    tx.execute(
+        update(ExternalRef)
+        .where(ExternalRef.portal_id == portal.id, events)
+        .values(behind)
+        .execution_options(synchronize_session=False)
+    )
+    _add_refs(tx, ExternalRef.booking_id.key, _events_to_come(portal, now).where(Resource.id == resource_id))
+    wake(tx, portal.id)
+
+
 def _events_to_come(portal: Portal, now: datetime) -> Select[Any, Any, Any, Any, Any, Any]:
     """What `event_targets` says, for all bookings that hold time and are not over."""
-    person = Resource.portal_user_id
-    target = case((person.is_not(None), func.concat("user:", person)), else_="company")
+    person, mode, section = Resource.portal_user_id, Resource.calendar_mode, Resource.calendar_section
+    target = case(
+        (mode == "group", func.concat("group:", Resource.calendar_owner, ":", section)),
+        (mode == "company", func.concat("company:", section)),
+        (person.is_not(None), func.concat("user:", person)),
+        else_="company",
+    )
     return (
         select(Allocation.portal_id, Allocation.booking_id, literal("event"), target, literal(now), literal(True))
         .distinct()
         .join(Resource, Resource.id == Allocation.resource_id)
         .where(
-            Allocation.portal_id == portal.id,
-            Allocation.released_at.is_(None),
-            func.upper(Allocation.during) > now,
+            *_to_come(portal, now),
             Resource.calendar_mode != "none",
-            or_(person.is_not(None), literal(bool(portal.calendar.get("section")))),
+            or_(target != "company", literal(bool(portal.calendar.get("section")))),
         )
     )
+
+
+def _to_come(portal: Portal, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (Allocation.portal_id == portal.id, Allocation.released_at.is_(None), func.upper(Allocation.during) > now)
 
 
 def _add_refs(tx: Session, owner: str, found: Select[Any, Any, Any, Any, Any, Any]) -> None:
@@ -173,6 +224,26 @@ def _ready(tx: Session, portal_id: int) -> None:
     tx.execute(update(ExternalRef).where(*held_back).values(READY))
 
 
+def try_one_again(tx: Session, portal_id: int, ref_id: int, now: datetime) -> bool:
+    """One picture is drawn at once, parked or not: a person has asked for it. False when there is no such ref."""
+    one = (ExternalRef.portal_id == portal_id, ExternalRef.id == ref_id)
+    found = tx.scalar(update(ExternalRef).where(*one).values(_behind(now, bulk=False)).returning(ExternalRef.id))
+    wake(tx, portal_id)
+    return found is not None
+
+
+def redraw_all(tx: Session, portal_id: int, since: datetime, now: datetime) -> int:
+    """Every picture of resources, and of bookings that end after `since`, is drawn anew in bulk; returns how many."""
+    recent = select(Booking.id).where(Booking.portal_id == portal_id, func.upper(Booking.during) > since)
+    shown = or_(ExternalRef.resource_id.is_not(None), ExternalRef.booking_id.in_(recent))
+    pictures = (ExternalRef.portal_id == portal_id, ExternalRef.kind.in_(("item", "event")), shown)
+    lock(tx, *pictures)
+    behind = _behind(now, bulk=True) | {"dirty_since": func.coalesce(ExternalRef.dirty_since, now)}
+    redrawn = tx.execute(update(ExternalRef).where(*pictures).values(behind).returning(ExternalRef.id)).all()
+    wake(tx, portal_id)
+    return len(redrawn)
+
+
 def forget_items(tx: Session, portal_id: int, kind: str, intent: Mapping[str, Any], now: datetime) -> None:
     """The items of `resources` or `bookings` have gone with their smart process: all are drawn in the next one.
 
@@ -181,7 +252,7 @@ def forget_items(tx: Session, portal_id: int, kind: str, intent: Mapping[str, An
     owner = ExternalRef.resource_id if kind == "resources" else ExternalRef.booking_id
     items = (ExternalRef.portal_id == portal_id, ExternalRef.kind == "item", owner.is_not(None))
     lock(tx, *items)
-    lost = {"remote_id": None, "fingerprint": None, "intent": dict(intent)}
+    lost = {"remote_id": None, "drawn": None, "intent": dict(intent)}
     tx.execute(update(ExternalRef).where(*items).values(_behind(now, bulk=True) | lost))
 
 

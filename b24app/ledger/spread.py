@@ -18,7 +18,8 @@ class BoardResource(NamedTuple):
     """A resource as the board reads it.
 
     `week`, `days` (special hours) and `closures` (JSON) are texts as they were read: most resources share theirs, and
-    who computes with them does it once for each different text. `units` only where there are several.
+    who computes with them does it once for each different text. `units` only where there are several. `user_id`: the
+    person that it is, where his calendar has a say; `busy`: his other business, [start, end, how] in epoch seconds.
     """
 
     id: int
@@ -35,6 +36,8 @@ class BoardResource(NamedTuple):
     closures: str | None
     units: Sequence[int] | None
     parts: Sequence[int] | None
+    user_id: int | None = None
+    busy: Sequence[tuple[int, int, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import bindparam, delete, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -99,9 +101,18 @@ def lock_tenant(tx: Session, portal_id: int) -> Tenant:
     return Tenant(row[0], row[1])
 
 
+# The same for events, of which a portal sends thousands that are none of ours.
+_TENANT_OF_MEMBER = (
+    select(Portal, Installation)
+    .join(Installation, Installation.portal_id == Portal.id)
+    .where(Portal.member_id == bindparam("member"), Installation.state != "deleted")
+)
+
+
 def tenant_by_member(tx: Session, member_id: str) -> Tenant | None:
-    portal = portal_by_member(tx, member_id)
-    return tenant(tx, portal.id) if portal else None
+    """The portal by its permanent id, if an installation of it is alive."""
+    row = tx.execute(_TENANT_OF_MEMBER, {"member": member_id}).first()
+    return Tenant(row[0], row[1]) if row else None
 
 
 def enter(
@@ -201,12 +212,24 @@ def due_for_erasure(tx: Session, now: datetime) -> list[int]:
     return list(tx.scalars(select(Portal.id).where(Portal.erase_after <= now).order_by(Portal.id)))
 
 
-def remember_user(tx: Session, portal_id: int, user_id: int, name: str, now: datetime) -> None:
-    """Keeps the name of somebody seen in the portal."""
+def remember_user(
+    tx: Session,
+    portal_id: int,
+    user_id: int,
+    name: str,
+    now: datetime,
+    *,
+    codes: Collection[str] | None = None,
+    is_admin: bool = False,
+) -> None:
+    """Keeps the name of somebody seen in the portal; with his access `codes` also what he may do as of now."""
+    values: dict[str, Any] = {"name": name, "seen_at": now}
+    if codes is not None:
+        values |= {"codes": sorted(codes), "is_admin": is_admin, "dismissed": False, "checked_at": now}
     tx.execute(
         insert(PortalUser)
-        .values(portal_id=portal_id, user_id=user_id, name=name, seen_at=now)
-        .on_conflict_do_update(constraint="portal_user_once", set_={"name": name, "seen_at": now})
+        .values(portal_id=portal_id, user_id=user_id, **values)
+        .on_conflict_do_update(constraint="portal_user_once", set_=values)
     )
 
 
@@ -306,6 +329,15 @@ def revive_served(tx: Session) -> list[int]:
     )
 
 
+def bury_pair_of(tx: Session, portal_id: int, user_id: int, reason: str, now: datetime) -> None:
+    """This user is no administrator any more, so his pair is not one either; waits while it is being refreshed."""
+    tx.execute(
+        update(AdminToken)
+        .where(AdminToken.portal_id == portal_id, AdminToken.user_id == user_id, AdminToken.dead_at.is_(None))
+        .values(dead_at=now, dead_reason=reason)
+    )
+
+
 def living_pairs(tx: Session, portal_id: int) -> list[AdminToken]:
     """The pairs that may still work, the server's own first, then the most recently verified."""
     return list(
@@ -337,11 +369,11 @@ def lost_all_pairs(tx: Session, portal_id: int) -> None:
 
 
 def note_address(tx: Session, portal_id: int, client_endpoint: str) -> None:
-    """The portal's present address."""
+    """The portal's present address, and with it the name that it is shown under."""
     tx.execute(
         update(Portal)
         .where(Portal.id == portal_id, Portal.client_endpoint != client_endpoint)
-        .values(client_endpoint=client_endpoint)
+        .values(client_endpoint=client_endpoint, domain=urlsplit(client_endpoint).netloc)
     )
 
 

@@ -26,9 +26,10 @@ from b24app.scheduling.pricing import QuoteLine as Line
 
 _BOOKED = (
     "id", "service_id", "stage", "payment", "held_until", "client_id", "deal_id", "title", "notes", "responsible_id",
-    "source", "policy", "terms", "wish", "party", "competes", "needs_approval", "pay_by", "department_id", "series_id",
-    "series_day", "request_key", "created_by", "created_at", "updated_at",
+    "participants", "source", "policy", "terms", "wish", "party", "competes", "needs_approval", "pay_by",
+    "department_id", "series_id", "series_day", "request_key", "created_by", "created_at", "updated_at",
 )  # fmt: skip
+_USUAL = {"competes": False, "needs_approval": False, "participants": []}
 # The portal's row is locked by this until the transaction ends. It is taken after resources and bookings, by everyone
 # in that order and shortly before the commit, so bookings of one portal wait for each other only there.
 _INSERT_BOOKING = f"""
@@ -52,7 +53,7 @@ RETURNING number
 def insert_booking(tx: Session, portal_id: int, interval: Interval, values: dict[str, Any]) -> Booking | None:
     """The new booking with the portal's next number; None when this `request_key` has made one already, or when
     service, client or series are another portal's."""
-    everything = {name: values.get(name) for name in _BOOKED} | {"competes": False, "needs_approval": False} | values
+    everything = {name: values.get(name) for name in _BOOKED} | _USUAL | values
     written = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in everything.items()}
     rows = select_rows(tx, _INSERT_BOOKING, portal_id=portal_id, start=interval.start, end=interval.end, **written)
     if not rows:

@@ -12,16 +12,10 @@ from zoneinfo import ZoneInfo
 
 from b24app.scheduling.allocation import NO_BUFFER, Asked, Buffer, Place, Requirement, Taken, preferred
 from b24app.scheduling.hours import ONE_DAY, clock_reaches
-from b24app.scheduling.interval import Interval, subtract
+from b24app.scheduling.interval import Interval
 from b24app.scheduling.search import NO_WISH, Choice, Need, Wish, how_often, together
 
 ONE_MINUTE = timedelta(minutes=1)
-
-
-def free_intervals(opened: Iterable[Interval], taken: Iterable[Interval], now: datetime) -> list[Interval]:
-    """Open time that nobody holds and that is not over yet."""
-    free = subtract(opened, taken)
-    return [Interval(max(one.start, now), one.end) for one in free if one.end > now]
 
 
 def on_grid(instant: datetime, step_minutes: int, zone: ZoneInfo) -> bool:
@@ -45,27 +39,6 @@ def grid(first: datetime, last: datetime, step_minutes: int, zone: ZoneInfo) -> 
             if instant >= first and (pace is step or on_grid(instant, step_minutes, zone)):
                 yield instant
             instant += pace
-
-
-def starts(free: Iterable[Interval], duration: timedelta, step_minutes: int, zone: ZoneInfo) -> Iterator[datetime]:
-    """Every start on the grid from which `duration` fits into free time, in order."""
-    for interval in free:
-        yield from grid(interval.start, interval.end - duration, step_minutes, zone)
-
-
-def nearest(
-    free: Iterable[Interval], wanted: Interval, step_minutes: int, zone: ZoneInfo, count: int = 3
-) -> list[Interval]:
-    """Up to `count` free intervals as long as `wanted`, not overlapping each other, the closest starts first."""
-    candidates = sorted(starts(free, wanted.duration, step_minutes, zone), key=lambda s: (abs(s - wanted.start), s))
-    chosen: list[Interval] = []
-    for start in candidates:
-        offer = Interval(start, start + wanted.duration)
-        if not any(offer.overlaps(other) for other in chosen):
-            chosen.append(offer)
-        if len(chosen) == count:
-            break
-    return sorted(chosen)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -106,18 +79,21 @@ def next_free(
     places: Mapping[int, Place],
     taken: Taken,
     window: Interval,
-    *,
-    count: int = 1,
     **asked: Unpack[AskedTimes],
-) -> list[Slot]:
-    """The first `count` of `free_slots` that do not overlap each other."""
-    found: list[Slot] = []
-    for slot in _slots(requirements, places, taken, window, **asked):
-        if len(found) == count:
+) -> Slot | None:
+    """The first of `free_slots`; those after it are not looked for."""
+    return next(_slots(requirements, places, taken, window, **asked), None)
+
+
+def nearest(slots: Iterable[Slot], wanted: datetime, count: int) -> list[Interval]:
+    """Up to `count` of the times, not overlapping each other, the closest starts first chosen; in order of time."""
+    chosen: list[Interval] = []
+    for slot in sorted(slots, key=lambda one: (abs(one.interval.start - wanted), one.interval.start)):
+        if len(chosen) == count:
             break
-        if not found or found[-1].interval.end <= slot.interval.start:
-            found.append(slot)
-    return found
+        if not any(slot.interval.overlaps(other) for other in chosen):
+            chosen.append(slot.interval)
+    return sorted(chosen)
 
 
 def _slots(

@@ -33,18 +33,17 @@ class Payment(StrEnum):
     REFUNDED = "refunded"
 
 
-REOPENED = frozenset({Stage.CONFIRMED, Stage.PREBOOKED})
+HOLDING = frozenset({Stage.PREBOOKED, Stage.CONFIRMED})
 TRANSITIONS: dict[Stage, frozenset[Stage]] = {
     Stage.PREBOOKED: frozenset({Stage.CONFIRMED, Stage.CANCELLED, Stage.EXPIRED}),
     Stage.CONFIRMED: frozenset({Stage.COMPLETED, Stage.CANCELLED, Stage.NO_SHOW}),
-    Stage.COMPLETED: REOPENED,
-    Stage.CANCELLED: REOPENED,
-    Stage.NO_SHOW: REOPENED,
+    # What has taken place was confirmed, and is nothing else when it is brought back.
+    Stage.COMPLETED: frozenset({Stage.CONFIRMED}),
+    Stage.NO_SHOW: frozenset({Stage.CONFIRMED}),
+    Stage.CANCELLED: HOLDING,
     # Paid too late: the time is still free, it competes once more, or somebody else has it and this one is lost.
-    Stage.EXPIRED: REOPENED | {Stage.CANCELLED},
+    Stage.EXPIRED: HOLDING | {Stage.CANCELLED},
 }
-
-HOLDING = frozenset({Stage.PREBOOKED, Stage.CONFIRMED})
 
 
 def may_follow(now: Stage, then: Stage) -> bool:

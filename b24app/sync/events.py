@@ -15,7 +15,7 @@ from b24app.bitrix.loose import as_map, flag, whole
 from b24app.errors import Rejected
 from b24app.ledger.models import ExternalRef
 from b24app.ledger.outbox import Drawn, Later, Missing, Outcome, Parked, Rehosted, Removed, Subjects
-from b24app.sync import mapping
+from b24app.sync import mapping, owned
 from b24app.sync.mapping import Fields, Place
 from b24app.sync.pieces import Found, Piece
 from b24app.sync.verdict import settled, settles_at
@@ -42,7 +42,10 @@ class Sections(Protocol):
 
 
 class Events:
-    """The events of bookings. `targets`: by booking id, the calendars that it belongs into now."""
+    """The events of bookings. `targets`: by booking id, the calendars that it belongs into now.
+
+    `written`: name and text of events as they stand there, by the portal's id, where they have been looked at.
+    """
 
     methods: tuple[str, ...] = ("calendar.event.add", "calendar.event.update", "calendar.event.delete")
 
@@ -53,20 +56,24 @@ class Events:
         sections: Sections,
         subjects: Subjects,
         targets: Mapping[uuid.UUID, Collection[str]],
+        written: Mapping[int, tuple[str, str]] | None = None,
     ) -> None:
         self._client, self._place, self._sections = client, place, sections
-        self._subjects, self._targets = subjects, targets
+        self._subjects, self._targets, self._written = subjects, targets, written or {}
         self._me: int | None = None
 
     def prepare(self, refs: Sequence[ExternalRef], now: datetime) -> dict[int, Outcome]:
         """Looks up the sections of people whose calendars were not written to before."""
         self._me = self._client.user_id
         drawn = {ref.target for ref in refs if self._wanted(ref)}
-        unknown = sorted(target for target in drawn if self._sections.known(target) is None)
+        unknown = sorted(target for target in drawn if self._section(target) is None)
         for target, rows in self._ask({target: _sections_of(target) for target in unknown}).items():
             if (section := _best_section(_rows(rows))) is not None:
                 self._sections.remember(target, section)
         return {}
+
+    def _section(self, target: str) -> int | None:
+        return mapping.section_of(target) or self._sections.known(target)
 
     def _ask(self, commands: Mapping[str, Command]) -> dict[str, Any]:
         """The results of so many questions; those that were refused are missing."""
@@ -95,18 +102,34 @@ class Events:
             return Piece(ref, Command("calendar.event.delete", {"id": ref.remote_id}), intent=intent)
         if _is_deleting(ref) and settles_at(ref.intent or {}) > now:  # an update might come before the deletion
             return Later(settles_at(ref.intent or {}), certain=False)
-        fields = self._fields(ref)
-        print_of = mapping.event_fingerprint(fields)
+        guests = self._guests(ref)
+        fields = self._fields(ref, guests)
+        drawn = owned.of_event_fields(fields) | mapping.words_of(fields) | ({"guests": guests} if guests else {})
         if ref.remote_id is None:
             intent = self._intent(ref, fields, now.isoformat())
-            return Piece(ref, Command("calendar.event.add", fields), print_of, intent)
+            return Piece(ref, Command("calendar.event.add", fields), drawn, intent)
+        if not guests and (ref.drawn or {}).get("guests"):
+            fields |= mapping.no_invitation()
+        if ref.remote_id in self._written:
+            theirs = mapping.words_of_people(ref.drawn or {}, self._written[ref.remote_id], fields)
+            fields |= theirs
+            drawn |= {name: one for name, one in (ref.drawn or {}).items() if name in theirs}
         host = {"host": ref.host} if ref.host not in (None, self._me) else {}
-        return Piece(ref, Command("calendar.event.update", {"id": ref.remote_id, **fields, **host}), print_of)
+        return Piece(ref, Command("calendar.event.update", {"id": ref.remote_id, **fields, **host}), drawn)
 
-    def _fields(self, ref: ExternalRef) -> Fields:
+    def _guests(self, ref: ExternalRef) -> list[int]:
+        """Who is invited to this event: the participants, but not whose calendar it stands in anyway."""
+        assert ref.booking_id is not None, "events are of bookings only"
+        targets = self._targets[ref.booking_id]
+        if not self._place.settings.event_participants or ref.target != mapping.invites_in(targets):
+            return []
+        owner = mapping.owner_of(ref.target)[1] if mapping.is_own(ref.target) else None
+        return sorted(set(self._subjects.bookings[ref.booking_id].booking.participants or ()) - {owner})
+
+    def _fields(self, ref: ExternalRef, guests: Sequence[int]) -> Fields:
         assert ref.booking_id is not None, "events are of bookings only"
         row, item_id = self._subjects.bookings[ref.booking_id], self._subjects.booking_items.get(ref.booking_id)
-        return mapping.booking_event(self._place, row, ref.target, self._sections.known(ref.target), item_id)
+        return mapping.booking_event(self._place, row, ref.target, self._section(ref.target), item_id, guests)
 
     def _intent(self, ref: ExternalRef, fields: Fields, at: str) -> dict[str, Any]:
         assert ref.booking_id is not None, "events are of bookings only"
@@ -126,9 +149,9 @@ class Events:
         if piece.command.method == "calendar.event.delete":
             return Removed()
         if piece.ref.remote_id is not None:
-            return Drawn(piece.ref.remote_id, piece.fingerprint, piece.ref.host)
+            return Drawn(piece.ref.remote_id, piece.drawn, piece.ref.host)
         event_id = whole(result)
-        return None if event_id is None else Drawn(event_id, piece.fingerprint, self._me)
+        return None if event_id is None else Drawn(event_id, piece.drawn, self._me)
 
     def closer(self, refusals: Sequence[tuple[Piece, Rejected]], now: datetime) -> dict[int, Outcome]:
         """Calendar refusals have no code, so we look what is there. An event that has gone needs no deleting."""
@@ -155,13 +178,13 @@ class Events:
         what we were deleting ourselves has gone."""
         if piece.command.method == "calendar.event.delete":
             return Removed()
-        if piece.ref.target != mapping.COMPANY and not _is_deleting(piece.ref):
+        if not mapping.is_company(piece.ref.target) and not _is_deleting(piece.ref):
             return Parked(UNSEEN)
         return Missing(now, self._intent(piece.ref, dict(piece.command.params), settled(now)))
 
     def _refused_add(self, ref: ExternalRef, now: datetime) -> dict[int, Outcome]:
         """A section that we remember may have been deleted: once more without it."""
-        if ref.target == mapping.COMPANY or ref.attempts or self._sections.known(ref.target) is None:
+        if not mapping.is_own(ref.target) or ref.attempts or self._sections.known(ref.target) is None:
             return {}
         self._sections.remember(ref.target, None)
         return {ref.id: Later(now, certain=True)}

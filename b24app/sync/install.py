@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from b24app.bitrix.client import Command
-from b24app.bitrix.loose import as_map
+from b24app.bitrix.loose import as_map, split_scopes
 from b24app.errors import InvalidInput, Permanent, Rejected, Retryable
 from b24app.ledger import tenancy
 from b24app.ledger.session import transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.hours import is_zone
 from b24app.sync.laid import LaidCrm
+from b24app.sync.lay_automation import lay_automation
 from b24app.sync.lay_crm import lay_type
 from b24app.sync.lay_funnel import lay_funnel
 from b24app.sync.lay_places import lay_calendar, lay_events, lay_placements
@@ -57,6 +58,24 @@ def next_step(tenant: Tenant) -> str:
     """The first step that has no good end yet; "" when everything is laid down."""
     steps = tenant.installation.steps
     return next((s.name for s in STEPS if steps.get(s.name, {}).get("state") not in GOOD), "")
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a later version has added: steps that have never run here, and permissions that the card lacks."""
+
+    steps: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+def news(tenant: Tenant) -> News:
+    """Why an administrator should run the installer once more. The installation goes on working meanwhile."""
+    installation = tenant.installation
+    granted = split_scopes(installation.scopes)
+    return News(
+        steps=tuple(step.name for step in STEPS if installation.steps and step.name not in installation.steps),
+        scopes=tuple(scope for scope in manifest().scopes if granted and scope not in granted),
+    )
 
 
 def _step(name: str) -> Step:
@@ -179,6 +198,7 @@ STEPS = (
     Step("calendar", lay_calendar, optional=True),
     Step("placements", lay_placements),
     Step("events", lay_events),
+    Step("automation", lay_automation, optional=True),
     Step("finish", _finish),
 )
 GOOD = (DONE, UNAVAILABLE, SKIPPED)

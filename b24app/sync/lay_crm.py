@@ -32,7 +32,13 @@ RESTRICTED = {"CREATE_DYNAMIC_TYPE_RESTRICTED", "UPDATE_DYNAMIC_TYPE_RESTRICTED"
 # Without these the items do not work; what else people switch off stays off.
 NEEDED = {
     "resources": ("isUseInUserfieldEnabled",),
-    "bookings": ("isStagesEnabled", "isClientEnabled", "isLinkWithProductsEnabled", "isUseInUserfieldEnabled"),
+    "bookings": (
+        "isStagesEnabled",
+        "isClientEnabled",
+        "isLinkWithProductsEnabled",
+        "isUseInUserfieldEnabled",
+        "isObserversEnabled",
+    ),
 }
 
 

@@ -23,6 +23,13 @@ DEFAULTS = {"NEW", "PREPARATION", "CLIENT", "SUCCESS", "FAIL"}  # what the porta
 
 def lay_funnel(site: Site) -> LaidCrm:
     """The stages of the bookings' funnel; then the portal is of Level B and gets what the ledger has already."""
+    laid = lay_stages(site)
+    _level_b(site)
+    return laid
+
+
+def lay_stages(site: Site) -> LaidCrm:
+    """The stages of the bookings' funnel, those added again that somebody has deleted."""
     laid = site.laid()
     if laid.bookings is None:
         raise NotHere("NO_BOOKINGS")
@@ -34,9 +41,7 @@ def lay_funnel(site: Site) -> LaidCrm:
         all_of(site.client, commands)
         rows = _stages(site, directory)
     stages = _by_our_stage(rows)
-    laid = site.amend(lambda known: replace(known, category_id=category_id, stages=stages))
-    _level_b(site)
-    return laid
+    return site.amend(lambda known: replace(known, category_id=category_id, stages=stages))
 
 
 def _category(site: Site, laid: LaidCrm) -> int:

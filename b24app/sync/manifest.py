@@ -29,6 +29,7 @@ class Manifest:
     main: str
     installer: str
     events_handler: str
+    robots_handler: str
     placements: tuple[Placement, ...]
     events: tuple[str, ...]
 
@@ -43,6 +44,7 @@ def manifest() -> Manifest:
         main=data["handlers"]["main"],
         installer=data["handlers"]["installer"],
         events_handler=data["handlers"]["events"],
+        robots_handler=data["handlers"]["robots"],
         placements=tuple(Placement(**one) for one in data["placements"]),
         events=tuple(data["events"]),
     )

@@ -8,27 +8,30 @@ Events: https://apidocs.bitrix24.com/api-reference/calendar/calendar-event/calen
 from __future__ import annotations
 
 import hashlib
+import html
 import itertools
-import json
+import re
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from b24app import texts
+from b24app.ledger import refs
 from b24app.ledger.models import Booking, Client, Resource
-from b24app.ledger.queries import BookingRow
+from b24app.ledger.portal_settings import PortalSettings
+from b24app.ledger.queries import BookingRow, Sums
 from b24app.scheduling.hours import DAY_MINUTES, OpeningHours
 from b24app.scheduling.stage import Payment, Stage
 from b24app.sync.laid import LaidCrm, LaidType
 
 SHOWN_IN_CALENDAR = frozenset({Stage.PREBOOKED, Stage.CONFIRMED, Stage.COMPLETED, Stage.NO_SHOW})
-COMPANY = "company"
+COMPANY, GROUP, OWN = "company", "group", "user"
 DEAL = 2
-FREE = Decimal(0)
+FREE = Sums(Decimal(0), Decimal(0), Decimal(0))
 A_MONDAY = date(2024, 1, 1)
 Fields = dict[str, Any]
 
@@ -41,6 +44,7 @@ class Place:
     origin: str
     crm: LaidCrm | None = None
     currency: str = "RUB"
+    settings: PortalSettings = field(default_factory=PortalSettings)
 
 
 # Items
@@ -62,7 +66,7 @@ def stage_key(booking: Booking) -> str:
 
 
 def booking_item(
-    place: Place, row: BookingRow, resource_items: Mapping[int, int], *, new: bool, price: Decimal = FREE
+    place: Place, row: BookingRow, resource_items: Mapping[int, int], *, new: bool, sums: Sums = FREE
 ) -> Fields:
     """The fields of a booking's item. Title and responsible are the portal's once it is there (`new` is False)."""
     crm, booking, zone = _laid(place), row.booking, _zone(row.resources)
@@ -72,12 +76,13 @@ def booking_item(
         "xmlId": booking_mark(booking.id),
         "categoryId": crm.category_id,
         "stageId": crm.stages[stage_key(booking)],
-        "opportunity": f"{price.normalize():f}",
+        "opportunity": _amount(sums.price),
         "isManualOpportunity": "Y",
-        **({"currencyId": place.currency} if price else {}),
+        **({"currencyId": place.currency} if sums.price else {}),
         f"parentId{DEAL}": booking.deal_id,
         f"parentId{resources_id}": shown[0] if shown else None,
         **_client_fields(row.client),
+        "observers": sorted(booking.participants or ()),
         **_named(
             laid,
             {
@@ -89,6 +94,7 @@ def booking_item(
                 "resource": [binding(resources_id, item_id) for item_id in shown],
                 "time_zone": zone.key,
                 "notes": booking.notes,
+                **_shown_only(place, row, sums),
             },
         ),
     }
@@ -96,6 +102,28 @@ def booking_item(
         fields["title"] = booking.title or texts.say(place.language, "item.title", number=booking.number)
         fields["assignedById"] = booking.responsible_id
     return _known(fields)
+
+
+def _shown_only(place: Place, row: BookingRow, sums: Sums) -> dict[str, Any]:
+    """What the card tells of a booking and nobody changes there, in words where the ledger has codes."""
+    booking = row.booking
+    return {
+        "service": row.service.name,
+        "party": booking.party,
+        "payment": texts.say(place.language, f"payment.{booking.payment}"),
+        "paid": money(sums.paid - sums.refunded, place.currency),
+        "source": texts.say_refusal(place.language, "source", booking.source),
+        "series": booking.series_id,
+    }
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """A field of type money; nothing is empty, as the portal has it."""
+    return f"{_amount(amount)}|{currency}" if amount else ""
+
+
+def _amount(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
 
 
 def _laid(place: Place) -> LaidCrm:
@@ -114,8 +142,10 @@ def _client_fields(client: Client | None) -> Fields:
     return {"contactIds": [client.crm_id]} if client.kind == "contact" else {"companyId": client.crm_id}
 
 
-def resource_item(place: Place, resource: Resource, hours: Sequence[OpeningHours]) -> Fields:
-    """The fields of a resource's item."""
+def resource_item(
+    place: Place, resource: Resource, hours: Sequence[OpeningHours], *, price: Decimal | None = None
+) -> Fields:
+    """The fields of a resource's item. `price`: the main one of booking it by itself."""
     laid = _laid(place).need("resources")
     return _known(
         {
@@ -133,6 +163,7 @@ def resource_item(place: Place, resource: Resource, hours: Sequence[OpeningHours
                     "step": resource.step_minutes,
                     "active": "Y" if resource.archived_at is None else "N",
                     "employee": resource.portal_user_id,
+                    "price": money(price, place.currency),
                 },
             ),
         }
@@ -176,9 +207,33 @@ def is_wanted(booking: Booking, target: str, targets: Collection[str]) -> bool:
     return booking.stage in SHOWN_IN_CALENDAR and not booking.competes and target in targets
 
 
+def is_own(target: str) -> bool:
+    """Whether this is a person's own calendar; every other one is shared."""
+    return target.partition(":")[0] == OWN
+
+
+def is_company(target: str) -> bool:
+    """Whether this is the company calendar, whichever section of it."""
+    return target.partition(":")[0] == COMPANY
+
+
 def owner_of(target: str) -> tuple[str, int]:
-    """The calendar's `type` and `ownerId`."""
-    return ("company_calendar", 0) if target == COMPANY else ("user", int(target.removeprefix("user:")))
+    """The calendar's `type` and `ownerId`. Targets are "user:5", "company", "company:17" and "group:3:17", the last
+    number of which is the section."""
+    kind, _, numbers = target.partition(":")
+    return ("company_calendar", 0) if kind == COMPANY else (kind, int(numbers.partition(":")[0]))
+
+
+def section_of(target: str) -> int | None:
+    """The section that the target itself names."""
+    kind, *numbers = target.split(":")
+    named = numbers[1:] if kind == GROUP else numbers if kind == COMPANY else []
+    return int(named[0]) if named else None
+
+
+def invites_in(targets: Collection[str]) -> str | None:
+    """In which of its calendars a booking invites its participants: several would invite them several times."""
+    return min(targets, key=lambda target: (not is_own(target), target), default=None)
 
 
 def event_mark(booking: Booking, target: str) -> str:
@@ -186,13 +241,17 @@ def event_mark(booking: Booking, target: str) -> str:
     return f"booking:{booking.number}:{booking.id.hex[:8]}:{target}"
 
 
-def booking_event(place: Place, row: BookingRow, target: str, section: int | None, item_id: int | None) -> Fields:
-    """The fields of a booking's event in one calendar: a plain event, busy for nobody but the person it is with.
+def booking_event(
+    place: Place, row: BookingRow, target: str, section: int | None, item_id: int | None, guests: Sequence[int] = ()
+) -> Fields:
+    """The fields of a booking's event in one calendar, busy for nobody but the person it is with.
 
-    Without a `section` the portal takes, or makes, that person's first one.
+    A plain event; a meeting only where `guests` are invited. Without a `section` the portal takes, or makes, that
+    person's first one.
     """
     kind, owner_id = owner_of(target)
-    zone, links = _zone(_of_target(row.resources, target)), _crm_links(row, target)
+    mine = _of_target(row.resources, target)
+    zone, links = _zone(mine), _crm_links(place, row, target)
     return {
         "type": kind,
         "ownerId": owner_id,
@@ -202,16 +261,51 @@ def booking_event(place: Place, row: BookingRow, target: str, section: int | Non
         "to": row.interval.end.astimezone(zone).isoformat(),
         "name": _event_name(place.language, row),
         "description": _description(place, row, target, item_id),
-        "accessibility": "busy" if target != COMPANY and row.booking.stage != Stage.NO_SHOW else "free",
-        "location": _location(_of_target(row.resources, target), target),
+        "accessibility": "busy" if is_own(target) and row.booking.stage != Stage.NO_SHOW else "free",
+        "location": _location(mine, target),
         **({"crm_fields": links} if links else {}),
+        **(_invitation(guests) if guests else {}),
     }
+
+
+def words_of(fields: Mapping[str, Any]) -> dict[str, str]:
+    """What tells later whether people have rewritten an event: its name, and of its text, which may name a client, no
+    more than a print."""
+    return {"name": str(fields["name"]), "description": _print(str(fields["description"]))}
+
+
+def words_of_people(drawn: Mapping[str, Any], there: tuple[str, str], fields: Mapping[str, Any]) -> dict[str, str]:
+    """Name and text that people have written instead of ours: they stay. The last line of the text is ours in any
+    case, or the event would not be found again."""
+    name, text = there
+    theirs = {}
+    if name and name != drawn.get("name", name):
+        theirs["name"] = name
+    if _print(text) != drawn.get("description", _print(text)):
+        mark = str(fields["description"]).rpartition("\n")[2]
+        theirs["description"] = text if mark in text.split("\n") else "\n".join(filter(None, (text, mark)))
+    return theirs
+
+
+def _print(text: str) -> str:
+    """The same for what the portal may show otherwise than it was written: markup and white space aside."""
+    bare = "".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
+    return hashlib.sha256(bare.encode()).hexdigest()[:16]
+
+
+def _invitation(guests: Sequence[int]) -> Fields:
+    quiet = {"notify": True, "reinvite": False, "allow_invite": False, "hide_guests": False}
+    return {"is_meeting": "Y", "attendees": list(guests), "meeting": quiet}
+
+
+def no_invitation() -> Fields:
+    """What an event that was a meeting is written with when it is none any more."""
+    return {"is_meeting": "N", "attendees": []}
 
 
 def _of_target(resources: Sequence[Resource], target: str) -> list[Resource]:
     """The resources that put the booking into this calendar."""
-    mine = [one for one in resources if (one.portal_user_id is None) == (target == COMPANY)]
-    return [one for one in mine if target in (COMPANY, f"user:{one.portal_user_id}")]
+    return [one for one in resources if refs.target_of(one) == target]
 
 
 def _event_name(language: str, row: BookingRow) -> str:
@@ -219,13 +313,18 @@ def _event_name(language: str, row: BookingRow) -> str:
     return texts.say(language, code, name=row.service.name, number=row.booking.number)
 
 
+def _names_client(place: Place, target: str) -> bool:
+    """Whether whoever looks into this calendar may read whose visit it is, as the company has decided."""
+    return place.settings.client_in_own if is_own(target) else place.settings.client_in_shared
+
+
 def _description(place: Place, row: BookingRow, target: str, item_id: int | None) -> str:
-    """The client and what was written about the visit are for the person it is with, not for shared calendars."""
-    own = [*_client_lines(place.language, row.client), row.booking.title, row.booking.notes]
+    """The client, and in the calendar of the person it is with also what was written about the visit."""
+    client = _client_lines(place.language, row.client) if _names_client(place, target) else []
+    own = [row.booking.title, row.booking.notes] if is_own(target) else []
     url = card_url(place, row.booking, item_id)
     link = texts.say(place.language, "event.link", url=url) if url else ""
-    lines = [*([] if target == COMPANY else own), link, event_mark(row.booking, target)]
-    return "\n".join(line for line in lines if line)
+    return "\n".join(line for line in [*client, *own, link, event_mark(row.booking, target)] if line)
 
 
 def _client_lines(language: str, client: Client | None) -> list[str]:
@@ -244,37 +343,17 @@ def card_url(place: Place, booking: Booking, item_id: int | None) -> str | None:
 
 def _location(resources: Sequence[Resource], target: str) -> str:
     """Where the first of them is; a person is not a location."""
-    parts = [(one.city, one.address, one.name if target == COMPANY else "") for one in resources[:1]]
+    parts = [(one.city, one.address, "" if is_own(target) else one.name) for one in resources[:1]]
     return ", ".join(part for row in parts for part in row if part)
 
 
-def _crm_links(row: BookingRow, target: str) -> list[str]:
-    """Links to CRM cards; like his name, the client's own stands in the calendar of the person he comes to only."""
+def _crm_links(place: Place, row: BookingRow, target: str) -> list[str]:
+    """Links to CRM cards; the client's own only where his name may be read as well."""
     links = [f"D_{row.booking.deal_id}"] if row.booking.deal_id else []
-    if target != COMPANY and row.client is not None and row.client.crm_id is not None:
+    if _names_client(place, target) and row.client is not None and row.client.crm_id is not None:
         links.append(f"{'C' if row.client.kind == 'contact' else 'CO'}_{row.client.crm_id}")
     return links
 
 
 def _zone(resources: Sequence[Resource]) -> ZoneInfo:
     return ZoneInfo(resources[0].time_zone if resources else "UTC")
-
-
-# Fingerprints: of what the ledger owns in a picture, so that our own echo is told from somebody's edit
-
-OWNED_IN_EVENTS = ("type", "ownerId", "section", "from", "to", "accessibility")
-THEIRS_IN_ITEMS = ("title", "assignedById")
-
-
-def event_fingerprint(fields: Mapping[str, Any]) -> str:
-    """Covers time, calendar and busy: name, description and reminders may be changed in the portal."""
-    return _digest({name: fields.get(name) for name in OWNED_IN_EVENTS})
-
-
-def item_fingerprint(fields: Mapping[str, Any]) -> str:
-    """Covers everything but title and responsible."""
-    return _digest({name: value for name, value in fields.items() if name not in THEIRS_IN_ITEMS})
-
-
-def _digest(value: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]

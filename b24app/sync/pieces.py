@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,11 +15,12 @@ from b24app.ledger.outbox import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What is sent for one ref. `intent` is committed before it, when something is added or deleted."""
+    """What is sent for one ref. `drawn`: what of it is ours, in the form of `owned`. `intent` is committed before the
+    call, when something is added or deleted."""
 
     ref: ExternalRef
     command: Command
-    fingerprint: str = ""
+    drawn: Mapping[str, Any] = field(default_factory=dict)
     intent: Mapping[str, Any] | None = None
 
 

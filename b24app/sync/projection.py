@@ -1,4 +1,4 @@
-"""Making the portal look like the ledger: `drain` draws what is behind, in small batches.
+"""Making the portal look like the ledger: a `Drain` draws what is behind, in small batches.
 
 For each batch: read what is behind and commit what is going to be made (the intent); call; record what came of it in
 a second transaction. Whoever dies in between leaves a ref with an intent and no id: such a picture is looked for by
@@ -11,110 +11,80 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from typing import Any
 
 from b24app.bitrix.client import BatchResult
-from b24app.errors import AppError, InstallationRevoked, Permanent, PortalUnavailable, Rejected, Retryable
+from b24app.errors import AppError, Permanent, PortalUnavailable, Rejected, Retryable
 from b24app.ledger import outbox, refs, tenancy, writes
 from b24app.ledger.models import ExternalRef, Portal
-from b24app.ledger.outbox import BOOKINGS, EVENTS, RESOURCES, Drawn, Later, Outcome, Removed, Subjects
+from b24app.ledger.outbox import (
+    BOOKINGS,
+    DEALS,
+    EVENTS,
+    PHASES,
+    RESOURCES,
+    ROWS,
+    Drawn,
+    Later,
+    Outcome,
+    Removed,
+    Subjects,
+)
+from b24app.ledger.portal_models import Sighting
 from b24app.ledger.session import transaction
-from b24app.ledger.tenancy import Tenant
-from b24app.sync import mapping
+from b24app.sync import mapping, owned
+from b24app.sync.deals import Deals
 from b24app.sync.events import Events
 from b24app.sync.items import Items
-from b24app.sync.laid import LaidCrm
-from b24app.sync.mapping import Place
+from b24app.sync.pace import BULK_SHARE, PEOPLES_BATCH, Pace
 from b24app.sync.pieces import Found, Pictures, Piece
-from b24app.sync.tokens import AdminClient, Reach, portal_client
+from b24app.sync.reconcile import GONE, Halted, Looker, Visited, settled
+from b24app.sync.rows import Rows
+from b24app.sync.tokens import AdminClient, Reach
 from b24app.sync.verdict import back_off, concerns_all, delay_of, is_certain, refused, settles_at, verdict
 
 log = logging.getLogger(__name__)
 
-BATCH = 50
-PEOPLES_BATCH = 25  # a person waits for the whole batch that his booking is in
-BULK_SHARE = 0.8  # of a method's working time; the rest is for people in front of a screen
-GLANCE = 1.0  # seconds that a bulk batch may take while somebody looks on
-LONGEST_BATCH = 10.0  # seconds; well below the time after which we give an answer up for lost
-FIRST_GUESS = 0.2  # seconds per picture until we know better
+METHODS = {
+    RESOURCES: Items.methods,
+    DEALS: Deals.methods,
+    BOOKINGS: Items.methods,
+    ROWS: Rows.methods,
+    EVENTS: Events.methods,
+}
 
 
-class Pace:
-    """How many pictures go into one batch: what the portal does in a few seconds, less while somebody looks on."""
+class Drain:
+    """One batch of everything that is behind in one portal. Failures are noted in the ledger and not raised.
 
-    def __init__(self) -> None:
-        self._seconds: dict[tuple[int, str], float] = {}
-
-    def size(self, portal_id: int, phase: str, *, watched: bool) -> int:
-        """How many to take now."""
-        each = self._seconds.get((portal_id, phase), FIRST_GUESS)
-        return max(1, min(BATCH, int((GLANCE if watched else LONGEST_BATCH) / each)))
-
-    def note(self, portal_id: int, phase: str, count: int, seconds: float, *, failed: bool = False) -> None:
-        """So long the last batch took. One that failed may have been cut short, so it only ever says "slower"."""
-        each = max(seconds / count, GLANCE / BATCH)
-        known = self._seconds.get((portal_id, phase), FIRST_GUESS)
-        self._seconds[portal_id, phase] = max(each, known) if failed else each
-
-
-def drain(reach: Reach, portal_id: int, pace: Pace) -> None:
-    """Draws one batch of everything that is behind in this portal, and queues the next drain when there is more.
-
-    A failure is noted in the ledger and not raised. Does nothing while another process draws there.
+    `lookers`: by phase, who reads what stands there before it is drawn over.
     """
-    with outbox.only_drain(reach.engine, portal_id) as alone:
-        if not alone:
-            return
-        with transaction(reach.engine) as tx:
-            tenant = tenancy.tenant(tx, portal_id)
-        if tenant is None or not _may_work(tenant):
-            return
-        if _Drain(reach, tenant.portal, pace).run():
-            with transaction(reach.engine) as tx:
-                if outbox.anything_due(tx, portal_id, reach.clock()):
-                    refs.wake(tx, portal_id)
 
-
-def _may_work(tenant: Tenant) -> bool:
-    """Whether anything may be sent now; what is behind waits until it may."""
-    installation = tenant.installation
-    return installation.state == "active" and not installation.needs_admin and not installation.payment_expired
-
-
-class _Halted(Exception):
-    """The portal as a whole cannot be worked with just now; that is noted already."""
-
-
-class _Drain:
-    """One drain of one portal."""
-
-    def __init__(self, reach: Reach, portal: Portal, pace: Pace) -> None:
-        self._reach, self._portal, self._pace = reach, portal, pace
-        crm = LaidCrm.from_json(portal.crm) if portal.level == "B" else None
-        parts = urlsplit(portal.client_endpoint)
-        self._place = Place(portal.language, f"{parts.scheme}://{parts.netloc}", crm, portal.currency)
-        self._sections = _Sections(reach, portal)
+    def __init__(
+        self, visited: Visited, client: AdminClient, pace: Pace, lookers: Mapping[str, Looker] | None = None
+    ) -> None:
+        self._visited, self._client, self._pace = visited, client, pace
+        self._reach, self._portal, self._place = visited.reach, visited.portal, visited.place
+        self._lookers = lookers or {}
+        self._sections = Sections(self._reach, self._portal)
 
     def run(self) -> bool:
-        """Whether anything was done, so that it makes sense to go on at once."""
-        try:
-            client = portal_client(self._reach, self._portal.id)
-        except InstallationRevoked:  # removed since we looked
-            return False
-        except Permanent as error:  # an endpoint that may not be called
-            self._put_off(None, error, 0)
-            return False
-        done = 0
-        try:
-            for phase in (RESOURCES, BOOKINGS, EVENTS):
-                behind = self._behind(phase)
-                self._draw(client, phase, behind)
-                done += len(behind)
-                if phase == RESOURCES and self._resources_first():
-                    break
-        except _Halted:
-            return False
+        """Whether anything was done, so that it makes sense to go on at once. Raises Halted."""
+        done, waiting = 0, self._waiting()
+        for phase in PHASES:
+            if phase not in waiting:
+                continue
+            behind = self._behind(phase)
+            self._draw(phase, behind)
+            done += len(behind)
+            if phase == RESOURCES and self._resources_first():
+                break
+            waiting = self._waiting() if behind else waiting  # what was drawn may have made others due
         return done > 0
+
+    def _waiting(self) -> set[str]:
+        with transaction(self._reach.engine) as tx:
+            return outbox.phases_behind(tx, self._portal.id, self._reach.clock())
 
     def _behind(self, phase: str) -> list[ExternalRef]:
         """The next batch: people's pictures, and bulk ones only when there are none of those."""
@@ -122,7 +92,7 @@ class _Drain:
         with transaction(self._reach.engine) as tx:
             most = min(PEOPLES_BATCH, self._pace.size(self._portal.id, phase, watched=False))
             peoples = outbox.due(tx, self._portal.id, phase, now, limit=most)
-            if peoples or self._is_tired(phase):
+            if peoples or self._is_tired(phase) or outbox.people_wait(tx, self._portal.id, now):
                 return peoples
             if phase != RESOURCES and outbox.due(tx, self._portal.id, RESOURCES, now, bulk=True, limit=1):
                 return []
@@ -137,24 +107,56 @@ class _Drain:
 
     def _is_tired(self, phase: str) -> bool:
         """Whether bulk work has used up its share of a method's working time."""
-        throttle = self._reach.throttles.of(self._portal.member_id)
-        methods = Events.methods if phase == EVENTS else Items.methods
-        return any(throttle.used(method) >= BULK_SHARE for method in methods)
+        throttle = self._reach.throttles.of(self._portal.id)
+        return any(throttle.used(method) >= BULK_SHARE for method in METHODS[phase])
 
-    def _draw(self, client: AdminClient, phase: str, behind: Sequence[ExternalRef]) -> None:
+    def _draw(self, phase: str, behind: Sequence[ExternalRef]) -> None:
         if not behind:
             return
         began = self._reach.clock()
-        pictures = self._pictures(client, phase, behind)
         failed = True
         try:
-            failed = not self._carry_out(client, pictures, behind)
+            failed = not self._drawn(phase, behind)
         finally:
             seconds = (self._reach.clock() - began).total_seconds()
             self._pace.note(self._portal.id, phase, len(behind), seconds, failed=failed)
 
-    def _carry_out(self, client: AdminClient, pictures: Pictures, behind: Sequence[ExternalRef]) -> bool:
+    def _drawn(self, phase: str, behind: Sequence[ExternalRef]) -> bool:
         """Whether the calls came through, whatever their answers were."""
+        try:
+            left = self._as_we_left_it(phase, behind)
+        except (Retryable, Permanent) as error:
+            self._give_up(behind, error, forget=False)
+            return False
+        return not left or self._carry_out(self._pictures(phase, left), left)
+
+    def _as_we_left_it(self, phase: str, behind: Sequence[ExternalRef]) -> list[ExternalRef]:
+        """What may be drawn over: it stands there as we drew it. Where somebody has changed it, that is decided first.
+
+        He may have done it a moment ago, and nobody has told us yet. Those wait for the next round.
+        """
+        looker = self._lookers.get(phase)
+        known = {ref.id: ref for ref in behind if ref.remote_id is not None and ref.drawn is not None}
+        if looker is None or not known:
+            return list(behind)
+        hints = [Sighting(id=ref.id, portal_id=ref.portal_id, kind=looker.kinds[0], remote_id=ref.remote_id, gone=False)
+                 for ref in known.values()]  # fmt: skip
+        found = looker.read(self._client, hints)
+        changed = {hint.id: hint for hint in hints if self._is_changed(looker, known[hint.id], found.get(hint.id))}
+        now = self._reach.clock()
+        for ref_id, hint in changed.items():
+            if not settled(self._visited, looker, hint, found[ref_id]):
+                later = Later(now + timedelta(seconds=back_off(known[ref_id].attempts)), certain=True)
+                self._settle([known[ref_id]], {ref_id: later})
+        return [ref for ref in behind if ref.id not in changed]
+
+    def _is_changed(self, looker: Looker, ref: ExternalRef, found: Any) -> bool:
+        if found is GONE:
+            return True
+        there = None if found is None else looker.owned(found)
+        return there is not None and bool(owned.changes(ref.drawn or {}, there))
+
+    def _carry_out(self, pictures: Pictures, behind: Sequence[ExternalRef]) -> bool:
         try:
             outcomes = pictures.prepare(behind, self._reach.clock())
             self._settle(behind, outcomes)
@@ -164,15 +166,20 @@ class _Drain:
             self._give_up(behind, error, forget=False)
             return False
         pieces = self._pieces(pictures, left)
-        return not pieces or self._send(client, pictures, pieces)
+        return not pieces or self._send(pictures, pieces)
 
-    def _pictures(self, client: AdminClient, phase: str, behind: Sequence[ExternalRef]) -> Pictures:
+    def _pictures(self, phase: str, behind: Sequence[ExternalRef]) -> Pictures:
         with transaction(self._reach.engine) as tx:
             subjects = outbox.subjects(tx, self._portal.id, behind)
+        if phase == DEALS:
+            return Deals(self._visited, self._client, subjects)
+        if phase == ROWS:
+            return Rows(self._visited, self._client, subjects)
         if phase == EVENTS:
-            return Events(client, self._place, self._sections, subjects, self._targets(subjects))
+            targets, written = self._targets(subjects), self._visited.written
+            return Events(self._client, self._place, self._sections, subjects, targets, written)
         laid = self._place.crm.type("resources" if phase == RESOURCES else "bookings") if self._place.crm else None
-        return Items(client, self._place, laid, subjects)
+        return Items(self._client, self._place, laid, subjects)
 
     def _targets(self, subjects: Subjects) -> Mapping[uuid.UUID, list[str]]:
         return {key: refs.event_targets(self._portal, row.resources) for key, row in subjects.bookings.items()}
@@ -190,7 +197,7 @@ class _Drain:
             taken = outbox.known_events(tx, self._portal.id, ids)
             for ref in uncertain:
                 picture = found.get(ref.id)
-                if picture is not None and (ref.kind == "item" or picture.remote_id not in taken):
+                if picture is not None and (ref.kind != "event" or picture.remote_id not in taken):
                     log.info("portal %s: found %s %s by its mark", self._portal.id, ref.kind, picture.remote_id)
                     outbox.attach(tx, ref, picture.remote_id, picture.host, now)
         waiting = {
@@ -215,9 +222,9 @@ class _Drain:
             }
         return [piece for piece in pieces if piece.ref.id in ours]
 
-    def _send(self, client: AdminClient, pictures: Pictures, pieces: Sequence[Piece]) -> bool:
+    def _send(self, pictures: Pictures, pieces: Sequence[Piece]) -> bool:
         try:
-            answer = client.batch({str(piece.ref.id): piece.command for piece in pieces})
+            answer = self._client.batch({str(piece.ref.id): piece.command for piece in pieces})
         except (Retryable, Permanent) as error:
             self._give_up([piece.ref for piece in pieces], error, forget=True)
             return False
@@ -279,7 +286,7 @@ class _Drain:
         waits = Later(at, certain=forget and is_certain(error))
         self._settle(behind, {ref.id: waits for ref in behind})
         if concerns_all(error):
-            raise _Halted
+            raise Halted from error
 
     def _put_off(self, kind: str | None, error: AppError, attempts: int) -> datetime:
         """Until when nothing that would meet the same is tried, be it of this kind or any."""
@@ -295,7 +302,7 @@ def _may_repeat(ref: ExternalRef, found: Mapping[int, Found | None], now: dateti
     return ref.id in found and settles_at(ref.intent or {}) <= now
 
 
-class _Sections:
+class Sections:
     """Which section of which calendar, as `portal.calendar` remembers it."""
 
     def __init__(self, reach: Reach, portal: Portal) -> None:

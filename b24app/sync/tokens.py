@@ -7,15 +7,24 @@ lock: the one network call inside a transaction. Who waited for the lock finds t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from b24app.bitrix import oauth
 from b24app.bitrix.answers import Answer
 from b24app.bitrix.client import PortalClient
-from b24app.bitrix.faults import PaymentRequired, RefreshLost, RefreshRefused, TokenDead
+from b24app.bitrix.faults import (
+    CallerRejected,
+    PaymentRequired,
+    RefreshLost,
+    RefreshRefused,
+    TokenDead,
+    VisitorTokenExpired,
+)
+from b24app.bitrix.loose import as_map
 from b24app.bitrix.oauth import TokenPair
+from b24app.bitrix.record import nowhere
 from b24app.bitrix.throttle import Throttles
 from b24app.bitrix.transport import TIMEOUT, PortalSession
 from b24app.errors import InstallationRevoked, Retryable
@@ -23,6 +32,7 @@ from b24app.ledger import tenancy
 from b24app.ledger.models import AdminToken
 from b24app.ledger.session import Engine, Tx, transaction
 from b24app.ledger.tenancy import Tenant
+from b24app.sync.call_log import CallLog
 
 # Two tries must end before others who wait for the row give up (lock_timeout in ledger.session).
 REFRESH_TIMEOUT = (3.0, 4.0)
@@ -30,6 +40,8 @@ ASK_AGAIN_SECONDS = 300.0
 # A page renews its pair before it runs out, so one that ran out this long ago has no page any more.
 PAGE_IS_LATE = timedelta(minutes=5)
 FRAME_OPEN_SECONDS = 30.0
+CHECKED_FOR = timedelta(days=1)
+GONE = {"error_oauth", "application_not_found", "not_installed"}
 
 
 class NeedsAdmin(Retryable):
@@ -55,6 +67,7 @@ class Reach:
     throttles: Throttles
     clock: Callable[[], datetime]
     timeout: tuple[float, float] = TIMEOUT
+    calls: CallLog | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,11 @@ class _Held:
     pair_id: int
     user_id: int
     token: str = field(repr=False)
+    verified_at: datetime
+
+    @classmethod
+    def of(cls, pair: AdminToken) -> _Held:
+        return cls(pair.id, pair.user_id, pair.access_token, pair.verified_at)
 
 
 class WorkerTokens:
@@ -94,6 +112,19 @@ class WorkerTokens:
             return held.token
         self._held = self._renewed(held.pair_id, stale)
         return self._pair().token
+
+    def is_stale(self) -> bool:
+        """Whether it is more than a day that this administrator was seen to be one."""
+        return self._pair().verified_at + CHECKED_FOR <= self._reach.clock()
+
+    def verified(self) -> None:
+        """He is one now."""
+        held, now = self._pair(), self._reach.clock()
+        with transaction(self._reach.engine) as tx:
+            pair = tenancy.lock_pair(tx, self._portal_id, held.pair_id)
+            if pair is not None:
+                pair.verified_at = now
+        self._held = replace(held, verified_at=now)
 
     def died(self, reason: str) -> None:
         """This administrator can no longer act for us: the next one takes over."""
@@ -126,7 +157,7 @@ class WorkerTokens:
         best = usable[0]
         if best.expires_at <= now:  # known to have run out: asking the portal first would be one call for nothing
             return self._renewed(best.id, best.access_token)
-        return _Held(best.id, best.user_id, best.access_token)
+        return _Held.of(best)
 
     def _is_the_pages(self, tx: Tx, pair: AdminToken, now: datetime) -> bool:
         """Whether a pair has run out that an open page is about to renew: two refreshes would break one of them."""
@@ -167,7 +198,7 @@ class WorkerTokens:
             address = self._refresh(tx, tenant, pair)
         if pair.dead_at or pair.access_token == stale:
             return None, address
-        return _Held(pair.id, pair.user_id, pair.access_token), address
+        return _Held.of(pair), address
 
     def _page_will_renew(self, tx: Tx, pair: AdminToken) -> bool:
         """The same for a pair that the portal calls expired; it is noted, so that the next one is taken."""
@@ -213,9 +244,20 @@ class WorkerTokens:
 class AdminClient(PortalClient):
     """A portal through its administrators: when one was dismissed in mid-work, the next one carries on."""
 
-    def __init__(self, reach: Reach, endpoint: str, tokens: WorkerTokens, member_id: str) -> None:
-        super().__init__(reach.http, endpoint, tokens, throttle=reach.throttles.of(member_id), timeout=reach.timeout)
-        self._admins = tokens
+    def __init__(self, reach: Reach, tenant: Tenant, tokens: WorkerTokens) -> None:
+        portal = tenant.portal
+        super().__init__(
+            reach.http,
+            portal.client_endpoint,
+            tokens,
+            throttle=reach.throttles.of(portal.id),
+            timeout=reach.timeout,
+            record=reach.calls.of(portal.id) if reach.calls else nowhere,
+            moved_to=self._address,
+        )
+        self._reach, self._admins = reach, tokens
+        self._portal, self._installation_id = portal, tenant.installation.id
+        self._checked = 0
 
     @property
     def user_id(self) -> int:
@@ -225,17 +267,62 @@ class AdminClient(PortalClient):
     def _ask(self, method: str, params: Mapping[str, Any], methods: Collection[str]) -> Answer:
         while True:
             try:
+                self._check_admin()
                 return super()._ask(method, params, methods)
             except TokenDead as error:  # nothing was done: the portal refused the token itself
                 self._admins.died(error.code)
+            except (PaymentRequired, InstallationRevoked) as error:
+                self._note(error)
+                raise
+
+    def _check_admin(self) -> None:
+        """Once a day whose pair it is says that he still is an administrator. Raises TokenDead when he is not.
+
+        One who was is an employee like others now, with rights that let half of our calls pass.
+        """
+        user_id = self._admins.user_id
+        if self._checked != user_id and self._admins.is_stale():
+            answer = as_map(super()._ask("profile", {}, ("profile",)).result)
+            if answer.get("ADMIN") is not True:
+                raise TokenDead("not_admin")
+            self._admins.verified()
+        self._checked = user_id
+
+    def _note(self, error: PaymentRequired | InstallationRevoked) -> None:
+        """The installation as the portal sees it: unpaid, or gone. A later frame corrects it.
+
+        A token that is only unknown there may become known again, so it ends nothing.
+        """
+        if isinstance(error, InstallationRevoked) and error.code.lower() not in GONE:
+            return
+        with transaction(self._reach.engine) as tx:
+            tenancy.note_end(tx, self._installation_id, unpaid=isinstance(error, PaymentRequired))
+
+    def _address(self, token: str) -> str | None:
+        """Where the authorization server says that this portal is now; it is remembered."""
+        try:
+            info = self._app_info(token)
+        except CallerRejected:
+            return None
+        if info.install.member_id != self._portal.member_id:
+            return None
+        with transaction(self._reach.engine) as tx:
+            tenancy.note_address(tx, self._portal.id, info.install.client_endpoint)
+        return info.install.client_endpoint
+
+    def _app_info(self, token: str) -> oauth.AppInfo:
+        server, timeout = self._portal.server_endpoint, self._reach.timeout
+        try:
+            return oauth.app_info(self._reach.http, server, token, timeout)
+        except VisitorTokenExpired:
+            return oauth.app_info(self._reach.http, server, self._admins.refresh(token), timeout)
 
 
 def portal_client(reach: Reach, portal_id: int) -> AdminClient:
     """The portal for background work. Raises InstallationRevoked when the application is not installed there."""
     with transaction(reach.engine) as tx:
-        portal = _alive(tx, portal_id).portal
-        endpoint, member_id = portal.client_endpoint, portal.member_id
-    return AdminClient(reach, endpoint, WorkerTokens(reach, portal_id), member_id)
+        tenant = _alive(tx, portal_id)
+    return AdminClient(reach, tenant, WorkerTokens(reach, portal_id))
 
 
 def _alive(tx: Tx, portal_id: int) -> Tenant:

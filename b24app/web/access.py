@@ -17,8 +17,9 @@ from b24app.ledger import queries, rules
 from b24app.ledger.access import EMPLOYEES, EVERYTHING, RIGHTS, GrantRule
 from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
+from b24app.sync.cards import LONGEST_NAME
 from b24app.web import panel, settings
-from b24app.web.crm import LONGEST_NAME, crm
+from b24app.web.crm import crm
 from b24app.web.forms_settings import AccessForm
 from b24app.web.memory import Memory
 from b24app.web.settings import Choices, FormPage

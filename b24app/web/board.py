@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
@@ -22,8 +23,9 @@ from b24app.ledger.session import Session, transaction
 from b24app.ledger.spread import BoardBlock, BoardResource
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.interval import Interval
-from b24app.web import lanes
+from b24app.web import business, lanes
 from b24app.web.caller import card_kind
+from b24app.web.condition import warning
 from b24app.web.day import DayView, Group, When, around, axis_zone, groups, read_day, single_row
 from b24app.web.memory import Memory
 from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
@@ -32,6 +34,7 @@ blueprint = Blueprint("board", __name__)
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 2), date(2100, 1, 1)
 LONGEST_LOOK = 2 * 24 * 3600  # seconds
+CHANGED = json.dumps({"b24:changed": {}})
 MOST_KEPT = 40  # of a fifth of a megabyte each
 STAYS = timedelta(minutes=5)  # so long may a board be kept though nothing is known to have changed
 
@@ -64,6 +67,7 @@ class Board:
     service_id: int | None
     bookable: bool
     in_card: bool
+    asks_calendars: bool
     warning: str
     mark: str
     until: datetime
@@ -166,10 +170,25 @@ def read_board(tx: Session, tenant: Tenant, visit: Visit, asked: Asked | None, a
         service_id=chosen.id if chosen else None,
         bookable=view.writable and any(view.has("request")),
         in_card=_in_card(visit),
-        warning=_warning(tenant),
+        asks_calendars=any(one.user_id for one in everything.shown),
+        warning=warning(tenant),
         mark=_mark(tenant, visit, Asked(day, asked.service_id)),
         until=_until(view),
     )
+
+
+@blueprint.get("/app/board/calendars")
+def calendars() -> ResponseReturnValue:
+    """Reads the calendars of the specialists on the board of a day; the board is told when they say anything new.
+
+    Beside the board and not for it: nobody waits for the portal to see his day.
+    """
+    day = wanted_day() or now().date()
+    with transaction(services().engine) as tx:
+        shown = ledger.offered(tx, current_visit().portal_id, current_visit().viewer, around(day)).shown
+    people = {one.user_id: ZoneInfo(one.time_zone) for one in shown if one.user_id}
+    told = {"HX-Trigger": CHANGED} if business.on_board(people, around(day)) else {}
+    return "", 204, told
 
 
 def read_lane(tx: Session, tenant: Tenant, visit: Visit, day: date, resource: Resourceful) -> Markup:
@@ -281,8 +300,8 @@ def _mark(tenant: Tenant, visit: Visit, asked: Asked) -> str:
     """Everything but the clock that decides how a board looks: `portal.changes` grows with what stands on it."""
     portal, installation, viewer = tenant.portal, tenant.installation, visit.viewer
     told = (
-        portal.id, portal.changes, installation.payment_expired, installation.needs_admin, asked, visit.language,
-        visit.time_zone, _in_card(visit), viewer.is_admin, sorted(map(str, viewer.grants)),
+        portal.id, portal.changes, installation.payment_expired, installation.needs_admin, installation.state, asked,
+        visit.language, visit.time_zone, _in_card(visit), viewer.is_admin, sorted(map(str, viewer.grants)),
     )  # fmt: skip
     return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
@@ -315,15 +334,3 @@ def _now_class(axis: lanes.Day, at: datetime) -> str:
 
 def _in_card(visit: Visit) -> bool:
     return card_kind(visit.place) is not None
-
-
-def _warning(tenant: Tenant) -> str:
-    """One line above the board when something is wrong with the whole installation."""
-    if tenant.installation.payment_expired:
-        return gettext("The application has not been paid for: bookings are shown, but cannot be made or changed.")
-    if tenant.installation.needs_admin:
-        return gettext(
-            "The portal's calendar and CRM are not being updated: "
-            "an administrator should open this application once. You can book meanwhile."
-        )
-    return ""

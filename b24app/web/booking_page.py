@@ -14,7 +14,7 @@ from b24app import texts
 from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest
 from b24app.booking.resources import KINDS
-from b24app.booking.terms import free_times
+from b24app.booking.terms import first_free_time
 from b24app.errors import NotFound
 from b24app.ledger import catalog, queries, tenancy
 from b24app.ledger.access import Viewer
@@ -65,6 +65,7 @@ class FormPage:
     """Everything around the fields of templates/bookings/_form.html and _move.html.
 
     `needs`: who may serve each requirement of what is chosen, as far as this visitor may ask for them.
+    `calendars_silent`: what specialists' calendars say could not be read anew just now.
     """
 
     form: WishForm | MoveForm
@@ -84,6 +85,7 @@ class FormPage:
     lane_of: int = 0
     terms: TermsView | MoveView | None = None
     times: Times | None = None
+    calendars_silent: bool = False
     preview: Preview | None = None
 
     @property
@@ -315,6 +317,11 @@ class Clicked:
     day: date | None = None
     party: int | None = None
 
+    @property
+    def about(self) -> date | None:
+        """About which day it is, in whatever zone."""
+        return self.start.date() if self.start else self.day
+
 
 def propose(tx: Session, tenant: Tenant, page: FormPage, clicked: Clicked, at: datetime) -> None:
     """Fills in what was clicked, and for the rest the next free time."""
@@ -348,6 +355,6 @@ def _next_free(
     earliest = max(at, local_instant(day, 0, page.zone)) if day else at
     wish = request_of(page.form, Interval(earliest, earliest + length))
     window = Interval(earliest, earliest + LOOKED_AHEAD)
-    free = free_times(tx, tenant.portal, wish, window, viewer=page.visit.viewer, now=at)
+    free = first_free_time(tx, tenant.portal, wish, window, viewer=page.visit.viewer, now=at)
     full_hour = earliest.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    return free[0].interval.start if free else full_hour
+    return free.start if free else full_hour

@@ -124,7 +124,7 @@ def _reasons(
     language: str, violations: Sequence[Violation], obstacles: Iterable[Obstacle], zone: ZoneInfo, named: Named
 ) -> list[Problem]:
     """Each reason once: a step may be missed at the start and at the end."""
-    if any(broken.code == "outside_hours" for broken in violations):
+    if any(broken.code in ("outside_hours", "specialist_busy") for broken in violations):
         obstacles = [one for one in obstacles if one.code != "closed"]  # told as a rule, with where it is set
     found = [broken_rule(language, broken) for broken in violations]
     found += obstacle_problems(language, obstacles, zone, named)

@@ -25,7 +25,7 @@ from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.recurrence import dates
 from b24app.scheduling.stage import HOLDING
-from b24app.web import board, errors, panel
+from b24app.web import board, business, errors, panel
 from b24app.web.booking_look import look, look_at_move, look_at_series, move_of, refusal
 from b24app.web.booking_page import (
     Clicked,
@@ -64,12 +64,14 @@ def new() -> ResponseReturnValue:
     form.board_day.data = request.args.get("day", "")
     if card:
         form[f"{card.kind}_id"].data = card.id
+    clicked = _clicked()
+    asked = business.offering(What(clicked.resource_id, clicked.service_id), clicked.about)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         page = form_page(tx, tenant, visit, form)
-        page.card = card
+        page.card, page.calendars_silent = card, not asked
         if not page.is_empty:
-            propose(tx, tenant, page, _clicked(), now())
+            propose(tx, tenant, page, clicked, now())
             form.group.data = _usual_group(tx, tenant, page)
             look(tx, tenant, page, card.client if card else None, now())
     return _shown("bookings/_form.html", page)
@@ -123,9 +125,11 @@ def _asked_page(prepare: Callable[[FormPage], None] | None = None) -> FormPage:
     visit, form = current_visit(), WishForm(formdata=request.args)
     form.validate()
     client = _client_again(form)
+    asked = business.offering(form.what, form.date.data)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         page = form_page(tx, tenant, visit, form)
+        page.calendars_silent = not asked
         if prepare:
             prepare(page)
             form.validate()
@@ -140,9 +144,11 @@ def series() -> ResponseReturnValue:
     form.propose_repetition(request.args)
     form.validate()
     client = _client_again(form)
+    asked = business.offering(form.what, form.date.data, far=True)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         page = form_page(tx, tenant, visit, form)
+        page.calendars_silent = not asked
         look(tx, tenant, page, client, now())
         try:
             look_at_series(tx, tenant, page, client, None, now())
@@ -158,6 +164,7 @@ def create() -> ResponseReturnValue:
     try:
         form.check_shape()
         client, deal_id = _client(form)
+        business.before_booking(form)
         with transaction(services().engine) as tx:
             tenant = seen_tenant()
             panel.check_writable(tenant)
@@ -178,7 +185,7 @@ def _wish(
     """What is asked for, by the clock of its place. Raises NotFound or InvalidInput."""
     target = target_of(tx, tenant, current_visit().viewer, form.what)
     interval = form.interval(target.zone)
-    _check_responsible(tx, tenant, form)
+    _check_people(tx, tenant, form)
     return target, BookingRequest(interval=interval, client=client, deal_id=deal_id, **form.wanted())
 
 
@@ -272,12 +279,14 @@ def _seen_cards(row: queries.BookingRow) -> tuple[CardContext | None, ClientData
 def move_form(booking_id: uuid.UUID) -> ResponseReturnValue:
     """The form for another time or place, filled with the present ones."""
     visit, form = current_visit(), MoveForm(formdata=None)
+    asked = business.offering_move(booking_id, form)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
         _check_changeable(visit, row)
         form.revision.data, form.resource.data = row.booking.revision, _booked_as(row)
         page = _move_page(tx, tenant, form, row)
+        page.calendars_silent = not asked
         form.fill(row.interval, page.zone)
         form.minutes.data = page.fixed_minutes
         look_at_move(tx, tenant, page, row, now())
@@ -289,10 +298,12 @@ def move_terms(booking_id: uuid.UUID) -> ResponseReturnValue:
     """What moving comes to: the price before and after, the fee, free times."""
     visit, form = current_visit(), MoveForm(formdata=request.args)
     form.validate()
+    asked = business.offering_move(booking_id, form)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
         page = _move_page(tx, tenant, form, row)
+        page.calendars_silent = not asked
         look_at_move(tx, tenant, page, row, now())
     return _shown("bookings/_move_told.html", page)
 
@@ -303,6 +314,7 @@ def move(booking_id: uuid.UUID) -> ResponseReturnValue:
     visit, form = current_visit(), MoveForm()
     try:
         form.check_shape()
+        business.before_move(booking_id, form)
         with transaction(services().engine) as tx:
             tenant = seen_tenant()
             panel.check_writable(tenant)
@@ -394,12 +406,15 @@ def _client(form: BookingForm) -> tuple[ClientData | None, int | None]:
     return (card.client if card else None) or typed, card.id if card and card.kind == "deal" else None
 
 
-def _check_responsible(tx: Session, tenant: Tenant, form: BookingForm) -> None:
-    chosen = form.responsible.data
-    if chosen is None or chosen == current_visit().viewer.user_id:
+def _check_people(tx: Session, tenant: Tenant, form: BookingForm) -> None:
+    """Raises InvalidInput for anybody whom we do not know."""
+    named = {"responsible": [form.responsible.data or 0], "participants": list(form.participants.data or ())}
+    asked = {person for people in named.values() for person in people} - {0, current_visit().viewer.user_id}
+    if not asked:
         return
-    if chosen not in tenancy.user_names(tx, tenant.portal.id, [chosen]):
-        raise InvalidInput({"responsible": "unknown_user"})
+    strangers = asked - set(tenancy.user_names(tx, tenant.portal.id, sorted(asked)))
+    if wrong := {name: "unknown_user" for name, people in named.items() if strangers.intersection(people)}:
+        raise InvalidInput(wrong)
 
 
 def _check_changeable(visit: Visit, row: BookingRow) -> None:

@@ -16,7 +16,14 @@ from flask import current_app
 
 from b24app.bitrix import oauth
 from b24app.bitrix.client import BatchResult, Command
-from b24app.bitrix.faults import CallerRejected, PaymentRequired, TokenDead, TokenExpired, VisitorTokenExpired
+from b24app.bitrix.faults import (
+    CallerRejected,
+    PaymentRequired,
+    PlanRefused,
+    TokenDead,
+    TokenExpired,
+    VisitorTokenExpired,
+)
 from b24app.bitrix.hosts import HostRefused
 from b24app.bitrix.loose import as_map, flag, text, whole
 from b24app.bitrix.oauth import AppInfo
@@ -24,6 +31,7 @@ from b24app.errors import InstallationRevoked, NotAllowed, Rejected, Retryable
 from b24app.ledger import tenancy
 from b24app.ledger.access import codes_of
 from b24app.ledger.session import transaction
+from b24app.sync.cards import LONGEST_NAME
 from b24app.web import crm
 from b24app.web.crm import CardContext
 from b24app.web.memory import Memory
@@ -156,8 +164,12 @@ def look(
 
 
 def _answers(info: AppInfo, token: str, commands: dict[str, Command]) -> BatchResult:
+    with transaction(services().engine) as tx:
+        known = tenancy.portal_by_member(tx, info.install.member_id)
     try:
-        return crm.client_of(info.install.member_id, info.install.client_endpoint, token).batch(commands)
+        return crm.client_of(known.id if known else None, info.install.client_endpoint, token).batch(commands)
+    except PlanRefused as error:
+        raise Closed("plan", 402) from error
     except PaymentRequired as error:
         raise Closed("unpaid", 402) from error
     except (CallerRejected, TokenExpired) as error:
@@ -179,7 +191,7 @@ def _person(info: AppInfo, answers: BatchResult) -> Person:
     return Person(
         user_id=info.user_id,
         is_admin=profile.get("ADMIN") is True,
-        name=name[: crm.LONGEST_NAME] or f"№ {info.user_id}",
+        name=name[:LONGEST_NAME] or f"№ {info.user_id}",
         time_zone=str(profile.get("TIME_ZONE") or user.get("TIME_ZONE") or ""),
         codes=_codes(info.user_id, user),
     )

@@ -105,6 +105,8 @@ class DayView:
                 found.add("buffer")
         if any(self.standing.requests.values()):
             found.add("request")
+        if any(opening.engaged for opening in self.opened.values()):
+            found.add("engaged")
         return found | {"part"} if "within" in found else found
 
 
@@ -223,6 +225,8 @@ def _words(view: DayView) -> lanes.LaneWords:
         requests=lambda count: ngettext("request", "requests", count),
         until=_until(view.when),
         why=why,
+        engaged=Markup.escape(gettext("Busy in the calendar")),
+        perhaps=Markup.escape(gettext("Perhaps busy")),
     )
 
 

@@ -49,7 +49,10 @@ def enter(
     moment = now()
     with transaction(services().engine) as tx:
         tenant = _tenant(tx, seen, language, begins and seen.person.is_admin, moment)
-        tenancy.remember_user(tx, tenant.portal.id, seen.person.user_id, seen.person.name, moment)
+        tenancy.remember_user(
+            tx, tenant.portal.id, seen.person.user_id, seen.person.name, moment, codes=seen.person.codes,
+            is_admin=seen.person.is_admin,
+        )  # fmt: skip
         if origin == "frame":
             tenancy.frame_seen(tx, tenant.portal.id, moment)
         _bring_up_to_date(tenant.installation, seen, installing)
@@ -57,9 +60,17 @@ def enter(
         viewer = replace(viewer, grants=queries.grants(tx, tenant.portal.id, viewer.codes))
         if seen.person.is_admin:
             adopt_application_token(tenant.installation, application_token)
-    if seen.person.is_admin and pair.refresh_token:
+    if not seen.person.is_admin:
+        _bury_pair(tenant, seen.person.user_id, moment)
+    elif pair.refresh_token:
         keep_pair(tenant, seen.person.user_id, origin, pair, moment)
     return tenant, viewer
+
+
+def _bury_pair(tenant: Tenant, user_id: int, moment: datetime) -> None:
+    """Who was an administrator may be one no more: with his pair the background would have an employee's rights."""
+    with transaction(services().engine) as tx:
+        tenancy.bury_pair_of(tx, tenant.portal.id, user_id, "not_admin", moment)
 
 
 def _tenant(tx: Tx, seen: Seen, language: str, begins: bool, moment: datetime) -> Tenant:

@@ -1,8 +1,9 @@
-"""What the portal tells us of the application's own life. An event is never sent again, and it is only a hint.
+"""What the portal tells us: of the application's own life, and of what people do there. Never said again, only a hint.
 
-Proof is `member_id` with `application_token`, in constant time; ONAPPINSTALL and ONAPPUPDATE may bring a new one and
-then prove themselves by an administrator's access token.
-https://apidocs.bitrix24.com/api-reference/common/events/index.html
+Cards and appointments of the whole portal are told of, most of them none of ours: those are dropped after one look-up
+by index, without a lock. What may be ours is noted and read by the worker. Proof is `member_id` with
+`application_token`, in constant time; ONAPPINSTALL and ONAPPUPDATE may bring a new one and then prove themselves by an
+administrator's access token. https://apidocs.bitrix24.com/api-reference/events/index.html
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from datetime import timedelta
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from b24app.bitrix.loose import flag
+from b24app.bitrix.loose import as_map, flag, whole
 from b24app.bitrix.payload import BadPayload, PortalEvent
-from b24app.ledger import refs, tenancy
+from b24app.ledger import refs, sightings, tenancy
+from b24app.ledger.models import Portal
 from b24app.ledger.session import Tx, transaction
+from b24app.ledger.sightings import Hint
 from b24app.ledger.tenancy import Tenant
+from b24app.sync.laid import LaidCrm
 from b24app.sync.manifest import manifest
 from b24app.web import caller, entry
 from b24app.web.caller import Closed, Seen
@@ -55,20 +59,60 @@ def _carried_out(event: PortalEvent) -> None:
         _installed(event)
         return
     with transaction(services().engine) as tx:
-        tenant = _signed(tx, event)
+        tenant = signed(tx, event.member_id, event.application_token)
         if action := ACTIONS.get(event.event):
-            action(tx, tenant, event)
+            action(tx, tenancy.lock_tenant(tx, tenant.portal.id), event)
             log.info("%s of portal %s", event.event, tenant.portal.id)
+        elif event.event in CHANGES:
+            _note(tx, tenant.portal, event)
 
 
-def _signed(tx: Tx, event: PortalEvent) -> Tenant:
-    """The tenant that this event comes from, locked; raises Closed."""
-    tenant = tenancy.tenant_by_member(tx, event.member_id)
+def signed(tx: Tx, member_id: str, application_token: str | None) -> Tenant:
+    """The tenant that somebody with his secret speaks for, not locked; raises Closed."""
+    tenant = tenancy.tenant_by_member(tx, member_id)
     known = tenant.installation.application_token if tenant else None
-    right = hmac.compare_digest((known or "").encode(), (event.application_token or "").encode())
+    right = hmac.compare_digest((known or "").encode(), (application_token or "").encode())
     if tenant is None or not known or not right:
         raise Closed("foreign", 403)
-    return tenancy.lock_tenant(tx, tenant.portal.id)
+    return tenant
+
+
+# What people do in the portal ----
+
+
+def _note(tx: Tx, portal: Portal, event: PortalEvent) -> None:
+    """Notes what may have changed; drops what is none of ours."""
+    hint = _hint(portal, event)
+    if hint is None or not (hint.kind in OURS or sightings.known(tx, portal.id, hint.kind, hint.remote_id)):
+        return
+    sightings.see(tx, portal.id, [hint], now())
+    refs.wake(tx, portal.id)
+
+
+def _hint(portal: Portal, event: PortalEvent) -> Hint | None:
+    """What the event is about; None for items and types of other smart processes. Raises BadPayload."""
+    kind: str | None = CHANGES[event.event]
+    about = event.data if kind == sightings.EVENT else as_map(event.data.get("FIELDS"))
+    remote_id = whole(about.get("id" if kind == sightings.EVENT else "ID"))
+    if not remote_id:
+        raise BadPayload("data", "malformed")
+    if kind == sightings.ITEM:
+        kind = _item_kind(portal, whole(about.get("ENTITY_TYPE_ID")))
+    if kind == sightings.TYPE:  # told by its own id, known to everybody else by its number
+        remote_id = _numbers(portal).get(remote_id, 0)
+    return Hint(kind, remote_id, event.user_id, gone=event.event.endswith("DELETE")) if kind and remote_id else None
+
+
+def _item_kind(portal: Portal, entity_type_id: int | None) -> str | None:
+    crm = LaidCrm.from_json(portal.crm)
+    kinds = ((sightings.RESOURCE, crm.resources), (sightings.ITEM, crm.bookings))
+    return next((kind for kind, laid in kinds if laid and laid.entity_type_id == entity_type_id), None)
+
+
+def _numbers(portal: Portal) -> dict[int, int]:
+    """Our smart processes: their entityTypeId by their own id."""
+    crm = LaidCrm.from_json(portal.crm)
+    return {laid.id: laid.entity_type_id for laid in (crm.resources, crm.bookings) if laid}
 
 
 # ONAPPINSTALL, ONAPPUPDATE ----
@@ -127,4 +171,17 @@ def _paid(tx: Tx, tenant: Tenant, event: PortalEvent) -> None:
 ACTIONS: dict[str, Callable[[Tx, Tenant, PortalEvent], None]] = {
     "ONAPPUNINSTALL": _uninstalled,
     "ONAPPPAYMENT": _paid,
+}
+OURS = (sightings.ITEM, sightings.RESOURCE, sightings.TYPE)  # `_hint` knows them by their smart process
+CHANGES = {
+    f"{name}{verb}": kind
+    for name, kind, verbs in (
+        ("ONCRMDYNAMICITEM", sightings.ITEM, ("ADD", "UPDATE", "DELETE")),
+        ("ONCRMDEAL", sightings.DEAL, ("UPDATE", "DELETE")),
+        ("ONCRMCONTACT", sightings.CONTACT, ("UPDATE", "DELETE")),
+        ("ONCRMCOMPANY", sightings.COMPANY, ("UPDATE", "DELETE")),
+        ("ONCRMTYPE", sightings.TYPE, ("UPDATE", "DELETE")),
+        ("ONCALENDARENTRY", sightings.EVENT, ("UPDATE", "DELETE")),
+    )
+    for verb in verbs
 }

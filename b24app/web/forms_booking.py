@@ -306,6 +306,7 @@ class BookingForm(WishForm):
         filters=[strip], validators=[Optional(), *at_most(120), Regexp(_EMAIL, message="email_wrong")]
     )
     responsible = NumberField(validators=[Optional()])
+    participants = NumbersField()
     days = DaysField(default=())
 
     def validate_client_name(self, field: Field) -> None:
@@ -318,6 +319,7 @@ class BookingForm(WishForm):
             **super().wanted(),
             **about,
             "responsible_id": self.responsible.data,
+            "participants": frozenset(self.participants.data or ()),
             "intent": self.intent.data or "policy",
         }
 

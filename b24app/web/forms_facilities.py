@@ -84,6 +84,7 @@ class ResourceForm(SettingsForm):
     tariff_id = NumberField(validators=[Optional()])
     portal_user_id = NumberField(validators=[Optional()])
     calendar_mode = StringField(default="default")
+    calendar_group = NumberField(validators=[Optional()])
     holidays = StringField(default="")
     special = Rows(SpecialRow)
     hours_0 = StringField(filters=[strip], validators=at_most(100))

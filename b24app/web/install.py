@@ -24,7 +24,7 @@ from b24app.sync import install
 from b24app.sync.site import DONE, FAILED, SKIPPED, UNAVAILABLE, Outcome, Site
 from b24app.web import bearer
 from b24app.web.crm import crm
-from b24app.web.visit import Visit, current_visit, now, services
+from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
 
 blueprint = Blueprint("install", __name__)
 
@@ -36,6 +36,7 @@ TITLES = {
     "calendar": N_("Calendar for bookings"),
     "placements": N_("Tabs, calendar view, menu item"),
     "events": N_("Messages from the portal"),
+    "automation": N_("Robots and triggers"),
     "finish": N_("Last check"),
 }
 REASONS = {
@@ -56,6 +57,7 @@ REASONS = {
     "NO_RESOURCES": N_("Needs the smart process “Resources”."),
     "NO_BOOKINGS": N_("Needs the smart process “Bookings”."),
     "NO_SECTION": N_("The portal has no company calendar. Bookings stand on the board all the same."),
+    "NO_AUTOMATION": N_("The portal has no robots and triggers. Everything else works without them."),
     "NOT_WRITABLE": N_("You may not write to the company calendar. Bookings stand on the board all the same."),
 }
 DEPENDENT = ("NO_RESOURCES", "NO_BOOKINGS")  # one line is enough where another step says why
@@ -139,7 +141,22 @@ def _found(name: str, detail: Mapping[str, Any]) -> str:
         return str(detail["section"])
     if name in ("placements", "events"):
         return _also_missing(ngettext("%(num)d bound", "%(num)d bound", len(detail["bound"])), detail["missing"])
+    if name == "automation":
+        robots = ngettext("%(num)d robot", "%(num)d robots", detail["robots"])
+        return f"{robots}, " + ngettext("%(num)d trigger", "%(num)d triggers", detail["triggers"])
     return _("CRM, calendar, placements") if name == "rights" else ""
+
+
+@blueprint.app_template_global()
+def unfinished() -> str:
+    """What of the installation a later version has added, in words for settings; "" when nothing is missing."""
+    found = install.news(seen_tenant())
+    titles = [_(TITLES[step]) for step in found.steps]
+    said = [_("New in the installation: %(names)s.", names=", ".join(titles))] if titles else []
+    if found.scopes:
+        lacking = _("The application's card lacks permissions: %(names)s.", names=", ".join(found.scopes))
+        said.append(lacking + " " + _("Tick them there and save it first."))
+    return " ".join(said)
 
 
 def _also_missing(note: str, missing: list[str]) -> str:

@@ -49,7 +49,8 @@ class Day:
 class LaneWords:
     """What lanes say in the page's language: words that are escaped already, and sentences that are not.
 
-    `within` and `part` take the other resource's name, "" when it may not be named.
+    `within` and `part` take the other resource's name, "" when it may not be named. `engaged` and `perhaps`: his own
+    calendar says so.
     """
 
     busy: str
@@ -62,6 +63,8 @@ class LaneWords:
     requests: Callable[[int], str]
     until: Callable[[int], str]
     why: Callable[[Reason], str]
+    engaged: str = ""
+    perhaps: str = ""
 
 
 class Rail(NamedTuple):
@@ -247,7 +250,17 @@ def closed(lane: Lane, day: Day, words: LaneWords) -> str:
     for start, end, reason in lane.opening.closures:
         text = escape(words.why(reason)) if lane.rail.seen else words.closed
         parts.append(f'<span class="b clos {day.place(start, end)}"><span>{text}</span></span>')
+    if lane.opening.engaged:
+        parts += _engaged(lane, day, words)
     return "".join(parts)
+
+
+def _engaged(lane: Lane, day: Day, words: LaneWords) -> Iterable[str]:
+    """Other business of the person: nothing of it is known but when. What perhaps takes place keeps nobody away."""
+    for start, end, surely in lane.opening.engaged:
+        look, said = ("busy", words.engaged) if surely else ("perh", words.perhaps)
+        if at := day.place(start, end):
+            yield f'<span class="b {look} {at}">{said if lane.rail.seen else words.busy}</span>'
 
 
 def _rail(rail: Rail) -> str:

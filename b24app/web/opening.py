@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from b24app.booking.holidays import Holidays, holiday_dates
+from b24app.ledger.business import BLOCKING
 from b24app.ledger.queries import parse_week
 from b24app.ledger.spread import BoardResource
 from b24app.scheduling.hours import Reason, Stretch, Timetable, open_intervals, why_closed
@@ -29,17 +30,27 @@ class Gap(NamedTuple):
     reason: Reason
 
 
+class Engaged(NamedTuple):
+    """Other business of a person, in epoch seconds; `surely` or perhaps."""
+
+    start: int
+    end: int
+    surely: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
     """One resource within a window. `hours`: what the week, single dates and holidays leave; `gaps`: the rest of it.
 
     `closures` may lie over both. `unusual`: a booking that was right when it was made may stand in closed time now.
+    `engaged`: other business of the person, which takes nothing away from what is offered on paper.
     """
 
     hours: Spans
     gaps: Sequence[Gap]
     closures: Sequence[Gap] = ()
     unusual: bool = False
+    engaged: Sequence[Engaged] = ()
 
     @property
     def free(self) -> Spans:
@@ -54,6 +65,7 @@ class Opening:
             gaps=_merged([*self.gaps, *other.gaps]),
             closures=[*self.closures, *(one for one in other.closures if one not in self.closures)],
             unusual=self.unusual or other.unusual,
+            engaged=[*self.engaged, *(one for one in other.engaged if one not in self.engaged)],
         )
 
 
@@ -65,6 +77,8 @@ def openings(
 
     def of(resource: BoardResource) -> Opening:
         found = _own(start, end, resource.time_zone, resource.week, resource.days, resource.holidays, resource.closures)
+        if resource.busy:
+            found = replace(found, engaged=_engaged(resource.busy, start, end))
         for part in resource.parts or ():
             found = found.also(of(every[part]))
         return found
@@ -92,6 +106,19 @@ def _own(
         if left < end and right > start
     ]
     return Opening(hours, gaps, closed, unusual or bool(closed))
+
+
+def _engaged(busy: Iterable[tuple[int, int, str]], start: int, end: int) -> list[Engaged]:
+    """What of it is in the window; what was cut at midnight is whole again."""
+    found: list[Engaged] = []
+    for left, right, how in sorted(busy, key=lambda one: (one[2] in BLOCKING, one)):
+        one = Engaged(max(left, start), min(right, end), how in BLOCKING)
+        last = found[-1] if found else None
+        if last and last.surely == one.surely and one.start <= last.end:
+            found[-1] = last._replace(end=max(last.end, one.end))
+        elif one.start < one.end:
+            found.append(one)
+    return found
 
 
 def _public(country: str, window: Interval) -> Holidays:

@@ -14,6 +14,7 @@ from b24app.ledger.session import transaction
 from b24app.web import bearer, board
 from b24app.web.board import blueprint
 from b24app.web.bookings import card_of_visit
+from b24app.web.condition import warning
 from b24app.web.crm import CardContext
 from b24app.web.tab import read_tab
 from b24app.web.visit import Visit, current_tenant, current_visit, now, seen_tenant, services
@@ -26,6 +27,12 @@ def asset(name: str) -> str:
     """The address of a static file; it changes with the file, so that browsers may keep it."""
     path = Path(current_app.static_folder or "") / name
     return url_for("static", filename=name, v=int(path.stat().st_mtime))
+
+
+@blueprint.app_template_global()
+def condition() -> str:
+    """One line where something is wrong with the whole installation."""
+    return warning(seen_tenant())
 
 
 @blueprint.app_template_filter()

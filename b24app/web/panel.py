@@ -21,7 +21,7 @@ from b24app.booking.allowed import allowed, may_reopen, may_undo
 from b24app.booking.payments import agreed_price
 from b24app.booking.terms import Outcome, cancel_terms
 from b24app.errors import NotAllowed
-from b24app.ledger import queries, refs, tenancy
+from b24app.ledger import deliveries, queries, refs, tenancy
 from b24app.ledger.models import Booking, Client, History, Resource
 from b24app.ledger.queries import BookingRow, Money
 from b24app.ledger.session import Session
@@ -105,6 +105,7 @@ class Panel:
     client: Client | None
     deal_id: int | None
     responsible: str
+    participants: str
     pinned: bool
     notices: list[Notice]
     offers: list[Offer]
@@ -120,6 +121,7 @@ class Panel:
     can: Can
     portal: InPortal
     history: list[Entry]
+    missed: list[str]
     request_key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
@@ -166,6 +168,7 @@ def of_row(tx: Session, tenant: Tenant, visit: Visit, row: BookingRow) -> Panel:
         client=row.client,
         deal_id=booking.deal_id,
         responsible=tongue.person(booking.responsible_id),
+        participants=", ".join(tongue.person(person) for person in booking.participants),
         pinned=booking.pinned,
         notices=standing.notices(look, booking, ended, sums.paid - sums.refunded),
         offers=beside.offers(tx, look, row) if ended in ("expired", "lost", "declined") else [],
@@ -181,6 +184,10 @@ def of_row(tx: Session, tenant: Tenant, visit: Visit, row: BookingRow) -> Panel:
         can=can,
         portal=in_portal(look.portal, refs.of_booking(tx, look.portal.id, booking.id)),
         history=history.entries(tongue, changes),
+        missed=[
+            texts.say(look.language, "reminder_missed", at=texts.moment(look.language, at, zone))
+            for at in deliveries.missed(tx, look.portal.id, booking.id)
+        ],
     )
 
 

@@ -14,9 +14,10 @@ from b24app.ledger.models import Resource
 from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.web import panel
+from b24app.web.calendars import company_sections, group_sections
 from b24app.web.forms import RevisionForm
 from b24app.web.forms_facilities import ResourceForm, hours_text
-from b24app.web.resources_page import OFFICE_HOURS, WEEKDAYS, edit_page, sections
+from b24app.web.resources_page import OFFICE_HOURS, WEEKDAYS, calendar_of, edit_page, sections
 from b24app.web.settings import section, show_form, show_list, show_refused
 from b24app.web.staff import employees
 from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
@@ -26,8 +27,7 @@ blueprint = section("resources", __name__)
 
 OF_RESOURCE = (
     "kind", "name", "city", "address", "capacity", "time_zone", "units", "step_minutes", "min_minutes", "max_minutes",
-    "horizon_days", "buffer_before", "buffer_after", "policy_id", "tariff_id", "portal_user_id", "calendar_mode",
-    "holidays",
+    "horizon_days", "buffer_before", "buffer_after", "policy_id", "tariff_id", "portal_user_id", "holidays",
 )  # fmt: skip
 OF_SERVICE = ("min_minutes", "max_minutes", "horizon_days", "policy_id", "tariff_id")
 
@@ -42,25 +42,26 @@ def show() -> ResponseReturnValue:
 @blueprint.get("/app/resources/new")
 def new() -> ResponseReturnValue:
     """An empty form with usual values."""
-    staff = employees()
+    staff, calendars = employees(), company_sections()
     form = ResourceForm(formdata=None)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         form.time_zone.data = tenant.portal.time_zone
         for weekday in WEEKDAYS:
             form[f"hours_{weekday}"].data = OFFICE_HOURS if weekday < 5 else ""
-        page = edit_page(tx, tenant, current_visit(), form, None, staff)
+        page = edit_page(tx, tenant, current_visit(), form, None, staff, calendars)
     return show_form("resources/_form.html", page)
 
 
 @blueprint.get("/app/resources/<int(max=9223372036854775807):resource_id>")
 def edit(resource_id: int) -> ResponseReturnValue:
     """The form of one resource."""
-    staff = employees()
+    staff, calendars = employees(), company_sections()
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         resource = queries.resource(tx, tenant.portal.id, current_visit().viewer, resource_id)
-        page = edit_page(tx, tenant, current_visit(), _filled_form(tx, tenant, resource), resource, staff)
+        form = _filled_form(tx, tenant, resource)
+        page = edit_page(tx, tenant, current_visit(), form, resource, staff, calendars)
     return show_form("resources/_form.html", page)
 
 
@@ -124,7 +125,7 @@ def _check_person(tx: Session, tenant: Tenant, staff: Mapping[int, str], person:
 
 def _refused_form(form: ResourceForm | None, resource_id: int | None, refused: Refused) -> ResponseReturnValue:
     """What was sent with every reason in words; without a form, the resource as it is."""
-    visit, staff = current_visit(), employees()
+    visit, staff, calendars = current_visit(), employees(), company_sections()
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         resource = None
@@ -133,7 +134,7 @@ def _refused_form(form: ResourceForm | None, resource_id: int | None, refused: R
         if form is None:
             assert resource is not None, "only what is there can be archived"
             form = _filled_form(tx, tenant, resource)
-        page = edit_page(tx, tenant, visit, form, resource, staff)
+        page = edit_page(tx, tenant, visit, form, resource, staff, calendars)
     return show_refused("resources/_form.html", page, refused)
 
 
@@ -167,6 +168,7 @@ def _list(tx: Session, tenant: Tenant, visit: Visit, *, saved: str = "") -> Resp
 
 def _filled_form(tx: Session, tenant: Tenant, resource: Resource) -> ResourceForm:
     portal_id, form = tenant.portal.id, ResourceForm(formdata=None, obj=resource)
+    form.calendar_mode.data, form.calendar_group.data = calendar_of(resource), resource.calendar_owner
     service = facilities.bare_service(tx, portal_id, resource.id)
     for name in OF_SERVICE:
         form[name].data = getattr(service, name)
@@ -180,6 +182,24 @@ def _filled_form(tx: Session, tenant: Tenant, resource: Resource) -> ResourceFor
 
 
 def _data(form: ResourceForm) -> ResourceData:
-    """What the form says; raises InvalidInput for hours that cannot be read."""
-    values: dict[str, Any] = {name: form[name].data for name in OF_RESOURCE}
+    """What the form says; raises InvalidInput for hours that cannot be read, and for no calendar of ours."""
+    values: dict[str, Any] = {name: form[name].data for name in OF_RESOURCE} | _calendar(form)
     return ResourceData(hours=form.weekly_hours(), special=form.special_days(), parts=tuple(form.parts.data), **values)
+
+
+def _calendar(form: ResourceForm) -> dict[str, Any]:
+    """(calls) Which calendar is meant. Of a group it is the first section that the visitor may write to."""
+    mode, _, number = (form.calendar_mode.data or "").partition(":")
+    if mode == "group":
+        group = form.calendar_group.data
+        sections = group_sections(group) if group and group > 0 else {}
+        if not sections:
+            raise InvalidInput({"calendar_group": "unknown_group"})
+        return {"calendar_mode": mode, "calendar_owner": group, "calendar_section": min(sections)}
+    if mode == "company":
+        section = int(number) if number.isascii() and number.isdigit() and len(number) <= 15 else 0
+        known = company_sections()
+        if not section or (known and section not in known):
+            raise InvalidInput({"calendar_mode": "unknown_calendar"})
+        return {"calendar_mode": mode, "calendar_section": section}
+    return {"calendar_mode": form.calendar_mode.data}

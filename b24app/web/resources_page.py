@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
+
 from b24app import texts
 from b24app.booking.holidays import countries
 from b24app.booking.resources import KINDS, STEPS
@@ -88,6 +90,7 @@ class Choices:
     tariffs: list[tuple[int, str]]
     parts: list[tuple[int, str]]
     people: Mapping[int, str]
+    calendars: list[tuple[str, str]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -157,13 +160,14 @@ def weekdays(language: str) -> list[str]:
 
 
 def edit_page(
-    tx: Session, tenant: Tenant, visit: Visit, form: ResourceForm, resource: Resource | None, staff: Mapping[int, str]
-) -> EditPage:
-    """The form with everything around it."""
+    tx: Session, tenant: Tenant, visit: Visit, form: ResourceForm, resource: Resource | None, staff: Mapping[int, str],
+    calendars: Mapping[int, str],
+) -> EditPage:  # fmt: skip
+    """The form with everything around it. `calendars`: sections of the company calendar."""
     page = EditPage(
         form=form,
         resource=resource,
-        choices=_choices(tx, tenant, visit, form, resource, staff),
+        choices=_choices(tx, tenant, visit, form, resource, staff, calendars),
         weekdays=weekdays(visit.language),
     )
     if resource is not None:
@@ -179,8 +183,9 @@ def _names(tx: Session, tenant: Tenant, visit: Visit, resource_ids: Iterable[int
 
 
 def _choices(
-    tx: Session, tenant: Tenant, visit: Visit, form: ResourceForm, resource: Resource | None, staff: Mapping[int, str]
-) -> Choices:
+    tx: Session, tenant: Tenant, visit: Visit, form: ResourceForm, resource: Resource | None, staff: Mapping[int, str],
+    calendars: Mapping[int, str],
+) -> Choices:  # fmt: skip
     language, portal_id = visit.language, tenant.portal.id
     return Choices(
         kinds=[(kind, texts.say(language, f"kind.{kind}")) for kind in KINDS],
@@ -191,7 +196,23 @@ def _choices(
         tariffs=[(row.id, row.name) for row in rules.tariffs(tx, portal_id)],
         parts=_possible_parts(tx, portal_id, visit, form, resource),
         people=dict(sorted({**staff, **tenancy.user_names(tx, portal_id)}.items(), key=lambda one: one[1])),
+        calendars=_calendars(form, calendars),
     )
+
+
+def calendar_of(resource: Resource) -> str:
+    """Which calendar is chosen, as the form says it."""
+    return f"company:{resource.calendar_section}" if resource.calendar_mode == "company" else resource.calendar_mode
+
+
+def _calendars(form: ResourceForm, sections: Mapping[int, str]) -> list[tuple[str, str]]:
+    """What may be chosen; a section that is chosen already also when the portal does not tell of it just now."""
+    company = {f"company:{number}": _("Company calendar: %(name)s", name=name) for number, name in sections.items()}
+    chosen = form.calendar_mode.data or ""
+    if chosen.startswith("company:") and chosen not in company:
+        company[chosen] = _("Company calendar: %(name)s", name=f"№ {chosen.partition(':')[2]}")
+    usual = [("default", _("Show bookings")), ("none", _("Do not show"))]
+    return [*usual, *company.items(), ("group", _("Calendar of a workgroup"))]
 
 
 def _step(language: str, minutes: int) -> str:

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from b24app.bitrix.loose import as_map, text, whole
 from b24app.errors import AppError
-from b24app.web.crm import LONGEST_NAME, crm
+from b24app.sync.cards import LONGEST_NAME
+from b24app.web.crm import crm
 from b24app.web.memory import Memory
 from b24app.web.visit import current_visit, now
 

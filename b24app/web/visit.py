@@ -17,6 +17,7 @@ from b24app.ledger import tenancy
 from b24app.ledger.access import Viewer
 from b24app.ledger.session import Engine, Tx
 from b24app.ledger.tenancy import Tenant
+from b24app.sync.call_log import CallLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Services:
     engine: Engine
     http: PortalSession
     hosts: HostPolicy
+    calls: CallLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import statistics
 import tempfile
@@ -22,7 +23,7 @@ from b24app.ledger import embedded, schema, secrets, tenancy
 from b24app.ledger.models import Portal
 from b24app.ledger.session import connect, transaction
 from tests import database
-from tests.bench import load, past, visible
+from tests.bench import imports, load, past, portals, told, visible
 from tests.bench.measure import Table, times_ms
 from tests.bench.seed import Seeded, seed
 from tests.conftest import TOKEN_KEY, make_settings
@@ -34,24 +35,21 @@ MIGRATIONS = schema.MIGRATIONS
 
 
 def main() -> None:
+    """All parts, or those named after `--only`, which are printed and not written."""
+    arguments = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    arguments.add_argument("--only", nargs="+", choices=list(PARTS), metavar="PART", help=", ".join(PARTS))
+    only: list[str] | None = arguments.parse_args().only
     secrets.install_keys([TOKEN_KEY])
     table = Table()
     server = embedded.ensure(VAR)  # waits for the disk, as in production
     try:
-        with fresh_database(server) as url:
-            engine = connect(url, 20)
-            seeded = seed(engine, datetime.now(UTC))
-            floor(table, engine)
-            in_process(table, url, seeded)
-            over_http(table, engine, url, seeded)
-            engine.dispose()
-        with fresh_database(server) as url:
-            races(table, url)
-        with fresh_database(server) as url:
-            table.row("visible_in_portal_s", visible.seconds_until_visible(url, rounds=10), 2.0)
+        for name in only or PARTS:
+            with fresh_database(server) as url:
+                PARTS[name](table, url)
     finally:
         embedded.stop(VAR)
-    table.write()
+    if not only:
+        table.write()
 
 
 def fresh_database(server: str) -> AbstractContextManager[str]:
@@ -60,6 +58,16 @@ def fresh_database(server: str) -> AbstractContextManager[str]:
         server, schema.upgrade, database.fingerprint(MIGRATIONS, MIGRATIONS.parents[1] / "requirements.txt")
     )
     return database.cloned(server, template)
+
+
+def pages(table: Table, url: str) -> None:
+    """Board and booking."""
+    engine = connect(url, 20)
+    seeded = seed(engine, datetime.now(UTC))
+    floor(table, engine)
+    in_process(table, url, seeded)
+    over_http(table, engine, url, seeded)
+    engine.dispose()
 
 
 def floor(table: Table, engine: Engine) -> None:
@@ -86,8 +94,7 @@ def bearer(seeded: Seeded) -> dict[str, str]:
 
 def in_process(table: Table, url: str, seeded: Seeded) -> None:
     """Size and statements of the day board, where the statements can be counted."""
-    settings = make_settings(url, Path(tempfile.gettempdir()), secret_key=servers.SECRET)
-    app = create_app(settings)
+    app = application(url)
     engine = app.extensions["b24"].engine
     client, headers = app.test_client(), bearer(seeded)
     statements: list[str] = []
@@ -107,6 +114,10 @@ def in_process(table: Table, url: str, seeded: Seeded) -> None:
     drawn = times_ms(board, 40, before=lambda: forget_boards(engine, seeded))
     table.limit("board_in_process_ms", statistics.median(drawn))
     engine.dispose()
+
+
+def application(url: str) -> Flask:
+    return create_app(make_settings(url, Path(tempfile.gettempdir()), secret_key=servers.SECRET))
 
 
 def over_http(table: Table, engine: Engine, url: str, seeded: Seeded) -> None:
@@ -221,6 +232,43 @@ def races(table: Table, url: str) -> None:
     table.row("race_overlaps", [race.overlaps(engine)], 0)
     table.row("race_errors", [outcome.errors + sum(won != 1 for won in outcome.winners)], 0)
     engine.dispose()
+
+
+def visible_in_portal(table: Table, url: str) -> None:
+    table.row("visible_in_portal_s", visible.seconds_until_visible(url, rounds=10), 2.0)
+
+
+def visible_under_bulk(table: Table, url: str) -> None:
+    table.row("visible_under_bulk_s", visible.seconds_under_bulk(url, rounds=10), 5.0, worst=True)
+
+
+def portal_calls(table: Table, url: str) -> None:
+    table.row("portal_calls_per_booking", [imports.calls_per_booking(url, 1000)], 0.067)
+
+
+def foreign_events(table: Table, url: str) -> None:
+    """Beside the 78,000 pictures of the seeded company."""
+    engine = connect(url)
+    seeded = seed(engine, datetime.now(UTC))
+    heard = told.foreign_ms(application(url), seeded.portal_id)
+    table.row("event_foreign_ms", heard, 20)
+    table.row("event_foreign_p99_ms", [statistics.quantiles(heard, n=100)[-1]], 20)
+    engine.dispose()
+
+
+def many_portals(table: Table, url: str) -> None:
+    table.row("portals_delay_s", portals.delays(url), 5.0, worst=True)
+
+
+PARTS: dict[str, Callable[[Table, str], None]] = {
+    "pages": pages,
+    "races": races,
+    "visible": visible_in_portal,
+    "bulk": visible_under_bulk,
+    "calls": portal_calls,
+    "foreign": foreign_events,
+    "portals": many_portals,
+}
 
 
 if __name__ == "__main__":

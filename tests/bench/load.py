@@ -28,7 +28,7 @@ def per_second(
 
 
 def _round(base: str, sources: list[Iterator[Request]], before: Callable[[], None]) -> float:
-    counts, failures = [0] * CLIENTS, []
+    counts, failures = [0] * CLIENTS, list[object]()
     together = threading.Barrier(CLIENTS + 1)
     host = urlsplit(base).netloc
 
@@ -37,7 +37,11 @@ def _round(base: str, sources: list[Iterator[Request]], before: Callable[[], Non
         end = time.perf_counter() + SECONDS
         while time.perf_counter() < end:
             before()
-            status = _send(host, next(sources[n]))
+            try:
+                status = _send(host, next(sources[n]))
+            except (OSError, http.client.HTTPException) as error:
+                failures.append(error)
+                return
             counts[n] += 1
             if status >= 400:
                 failures.append(status)

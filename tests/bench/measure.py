@@ -27,9 +27,9 @@ class Table:
         self.limits[key] = round(value, 3)
         print(f"{key:32} {value:10.3f}   (limit)")
 
-    def row(self, key: str, values: list[float], goal: float, *, least: bool = False) -> None:
-        """The median of `values` against its goal: at most `goal`, or at least `goal` when `least`."""
-        value = statistics.median(values)
+    def row(self, key: str, values: list[float], goal: float, *, least: bool = False, worst: bool = False) -> None:
+        """The median of `values` (the `worst`: the greatest) against its goal: at most that, at least when `least`."""
+        value = max(values) if worst else statistics.median(values)
         met = value >= goal if least else value <= goal
         self.rows.append(
             {"key": key, "value": round(value, 3), "min": round(min(values), 3), "max": round(max(values), 3),

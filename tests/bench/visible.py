@@ -2,76 +2,44 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 
-from b24app.bitrix.hosts import HostPolicy
-from b24app.bitrix.transport import http_session
-from b24app.ledger.session import connect
-from b24app.scheduling.interval import Interval
-from emulator.app import create_emulator
-from emulator.seed import Hosts, small_world
-from emulator.server import Running
-from emulator.transport import free_port
-from tests.conftest import TOKEN_KEY
-from tests.prove import servers
-from tests.sync.rig import Company, Rig, install, populate
+from b24app.ledger import tenancy
+from b24app.ledger.session import transaction
+from tests.bench import imports
+from tests.bench.step import InStep, in_step, utc_now
+from tests.bench.step import until as wait
+from tests.prove.many import workers
 
-PATIENCE_S = 60.0
 GAP_S = 3.0  # between two bookings, as people leave it; the portal's request limit refills meanwhile
+BULK = 10_000
 
 
 def seconds_until_visible(url: str, rounds: int) -> list[float]:
     """How long each of `rounds` bookings took until both pictures were there; one worker process."""
-    port = free_port()
-    emulator = create_emulator(small_world(time.time(), Hosts(f"localhost:{port}", f"127.0.0.1:{port}", "http")))
-    auth = f"http://127.0.0.1:{port}"
-    with Running(emulator, port):
-        engine = connect(url)
-        http = http_session(HostPolicy((auth,), allow_http=True, allow_private=True))
-        rig = install(emulator, engine, http, lambda: datetime.now(UTC), time.sleep)
-        company = populate(rig)
-        rig.drain()
-        emulator.world.knobs.change({"profile": "cloud"})
-        env = servers.environment(url, TOKEN_KEY, AUTH_SERVERS=auth)
-        worker = subprocess.Popen([sys.executable, "-m", "flask", "--app", "wsgi", "worker"], cwd=servers.ROOT, env=env)
-        try:
-            book = iter(_bookings(company))
-            next(book)  # the first one waits for the worker to start
-            _until(lambda: _pictures(rig) == 2)
-            return [_one(rig, lambda: next(book)) for _ in range(rounds)]
-        finally:
-            worker.terminate()
-            worker.wait(30)
-            engine.dispose()
+    with in_step(url) as place, workers(place.env, 1):
+        place.seconds_until_shown()  # the first one waits for the worker to start
+        return [_after_a_while(place) for _ in range(rounds)]
 
 
-def _bookings(company: Company) -> Iterator[object]:
-    """One hour after the other, each booked when it is asked for."""
-    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
-    while True:
-        yield company.book(company.room, interval=Interval(start, start + timedelta(hours=1)))
-        start += timedelta(hours=1)
+def seconds_under_bulk(url: str, rounds: int) -> list[float]:
+    """The same while ten thousand imported bookings of that portal drain, with a frame of it open."""
+    with in_step(url) as place:
+        imports.add(place.rig, BULK)
+        with workers(place.env, 1):
+            wait(lambda: imports.shown(place) > 0, "nothing is drained", lambda: _look_on(place))
+            found = [_after_a_while(place) for _ in range(rounds)]
+        assert imports.shown(place) < BULK, "the bulk was over before the people were"
+        return found
 
 
-def _one(rig: Rig, book: Callable[[], object]) -> float:
+def _after_a_while(place: InStep) -> float:
     time.sleep(GAP_S)
-    before = _pictures(rig)
-    book()
-    start = time.monotonic()
-    _until(lambda: _pictures(rig) == before + 2)
-    return time.monotonic() - start
+    _look_on(place)
+    return place.seconds_until_shown(lambda: _look_on(place))
 
 
-def _pictures(rig: Rig) -> int:
-    return len(rig.items("bookings")) + len(rig.events())
-
-
-def _until(there: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not there():
-        assert time.monotonic() < deadline, "the portal never got it"
-        time.sleep(0.01)
+def _look_on(place: InStep) -> None:
+    """A page that is open says so."""
+    with transaction(place.rig.engine) as tx:
+        tenancy.frame_seen(tx, place.rig.portal_id, utc_now())

@@ -12,7 +12,15 @@ import requests
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
 from b24app.bitrix.client import Command, FixedToken, PortalClient
-from b24app.bitrix.faults import PaymentRequired, PortalMoved, TokenDead, TokenExpired, VisitorTokenExpired
+from b24app.bitrix.faults import (
+    PaymentRequired,
+    PlanRefused,
+    PortalMoved,
+    PortalSilent,
+    TokenDead,
+    TokenExpired,
+    VisitorTokenExpired,
+)
 from b24app.bitrix.hosts import HostPolicy, HostRefused
 from b24app.bitrix.throttle import LocalThrottle
 from b24app.bitrix.transport import http_session
@@ -121,9 +129,26 @@ def test_codes_with_a_meaning_of_their_own(code: str, status: int, kind: type[Ap
 
 
 @pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("REST is available only on commercial plans.", PlanRefused),
+        ("REST API доступен только на коммерческих тарифах", PlanRefused),
+        ("Access denied! Application context required", Rejected),
+        ("", Rejected),
+    ],
+)
+def test_a_plan_without_rest_is_told_from_a_person_without_a_right(words: str, kind: type[AppError]) -> None:
+    portal, _, _ = client(fault("ACCESS_DENIED", 403, words))
+    with pytest.raises(Rejected) as refused:
+        portal.call("m")
+    assert type(refused.value) is kind
+
+
+@pytest.mark.parametrize(
     ("code", "status", "seen"),
     [
         ("ACCESS_DENIED", 403, "ACCESS_DENIED"),
+        ("METHOD_CONFIRM_WAITING", 401, "METHOD_CONFIRM_WAITING"),
         ("INVALID_CREDENTIALS", 403, "INVALID_CREDENTIALS"),
         ("insufficient_scope", 401, "insufficient_scope"),
         ("CREATE_DYNAMIC_TYPE_RESTRICTED", 400, "CREATE_DYNAMIC_TYPE_RESTRICTED"),
@@ -191,6 +216,58 @@ def test_a_renamed_portal_is_reported_and_not_followed() -> None:
     with pytest.raises(PortalMoved) as moved:
         portal.call("m")
     assert (moved.value.host, moved.value.uncertain, len(script.asked)) == ("new.example", False, 1)
+
+
+MOVED = Reply("", 302, {"Location": "https://claimed.example/rest/m"})
+
+
+def moving(address: str | None, *replies: Reply) -> tuple[PortalClient, Script, list[str]]:
+    """A client whose authorization server says that the portal is at `address`."""
+    http, script = scripted(*replies)
+    asked: list[str] = []
+
+    def where(token: str) -> str | None:
+        asked.append(token)
+        return address
+
+    return PortalClient(http, PORTAL, Stored(), throttle=throttle(), moved_to=where), script, asked
+
+
+def test_a_renamed_portal_is_followed_to_where_the_authorization_server_says_it_is() -> None:
+    portal, script, asked = moving("https://new.example/rest/", MOVED, ok(1), ok(2))
+    assert [portal.call("m"), portal.call("m")] == [1, 2]
+    assert [request.url for request in script.asked] == [
+        "https://portal.example/rest/m", "https://new.example/rest/m", "https://new.example/rest/m"
+    ]  # fmt: skip
+    assert asked == ["access-1"]
+
+
+@pytest.mark.parametrize("address", [None, PORTAL])
+def test_a_name_that_nobody_confirms_gets_no_token(address: str | None) -> None:
+    portal, script, _ = moving(address, MOVED)
+    with pytest.raises(PortalMoved):
+        portal.call("m")
+    assert len(script.asked) == 1
+
+
+def test_a_portal_that_moves_in_circles_is_followed_once() -> None:
+    portal, script, _ = moving("https://new.example/rest/", MOVED, MOVED)
+    with pytest.raises(PortalMoved):
+        portal.call("m")
+    assert len(script.asked) == 2
+
+
+def test_an_address_that_may_not_be_called_is_refused_whoever_names_it() -> None:
+    portal, script, _ = moving("https://10.0.0.1/rest/", MOVED)
+    with pytest.raises(HostRefused):
+        portal.call("m")
+    assert len(script.asked) == 1
+
+
+def test_a_portal_that_begins_to_use_https_has_moved() -> None:
+    portal, _, _ = client(Reply("", 301, {"Location": "http://portal.example/rest/m"}))
+    with pytest.raises(PortalMoved):
+        portal.call("m")
 
 
 def test_an_endpoint_is_checked_before_anything_is_sent() -> None:
@@ -362,9 +439,9 @@ def test_a_list_of_no_list_is_a_wrong_answer() -> None:
 OPEN = HostPolicy((), allow_http=True, allow_private=True)
 
 
-def real(port: int, timeout: tuple[float, float] = (1, 5)) -> PortalClient:
+def real(port: int, timeout: tuple[float, float] = (1, 5), limit: LocalThrottle | None = None) -> PortalClient:
     return PortalClient(
-        http_session(OPEN), f"http://127.0.0.1:{port}/rest/", Stored(), throttle=throttle(), timeout=timeout
+        http_session(OPEN), f"http://127.0.0.1:{port}/rest/", Stored(), throttle=limit or throttle(), timeout=timeout
     )
 
 
@@ -392,10 +469,22 @@ def silent(request: BaseHTTPRequestHandler) -> None:
     request.rfile.read(1)  # until the client goes away
 
 
-def test_silence_costs_one_timeout_and_is_uncertain() -> None:
-    with local_server(silent) as port, pytest.raises(PortalUnavailable) as failed:
-        real(port, (1, 0.2)).call("crm.item.add")
-    assert failed.value.uncertain
+def half_and_silent(request: BaseHTTPRequestHandler) -> None:
+    reply(request, 200, '{"result":', **{"Content-Length": "100"})
+    silent(request)
+
+
+@pytest.mark.parametrize("handle", [silent, half_and_silent])
+def test_silence_costs_one_timeout_is_uncertain_and_noted(handle: Callable[[BaseHTTPRequestHandler], None]) -> None:
+    class Noting(LocalThrottle):
+        def silent(self) -> float:
+            return 30
+
+    with local_server(handle) as port:
+        portal = real(port, (1, 0.2), Noting(lambda: NOW, lambda seconds: None))
+        with pytest.raises(PortalSilent) as failed:
+            portal.call("crm.item.add")
+    assert (failed.value.uncertain, failed.value.delay) == (True, 30)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n"

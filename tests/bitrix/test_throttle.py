@@ -1,8 +1,8 @@
-"""The two limits, with a clock that moves only when somebody sleeps."""
+"""The limits as one process keeps them, with a clock that moves only when somebody sleeps."""
 
 import pytest
 
-from b24app.bitrix.throttle import LocalThrottle, Throttles
+from b24app.bitrix.throttle import LocalThrottle
 from b24app.errors import RateLimited
 
 
@@ -55,7 +55,7 @@ def test_each_refusal_in_a_row_doubles_the_wait_until_an_answer_comes() -> None:
     clock = Clock()
     limit = throttle(clock)
     assert [limit.slow_down() for _ in range(7)] == [2, 4, 8, 16, 32, 60, 60]
-    limit.answered("profile", None, None)
+    limit.answered({})
     assert limit.slow_down() == 2
     limit.admit(["profile"])
     assert clock.slept == [0.5]  # the bucket was emptied
@@ -64,7 +64,7 @@ def test_each_refusal_in_a_row_doubles_the_wait_until_an_answer_comes() -> None:
 def test_a_blocked_method_waits_for_what_the_last_answer_promised() -> None:
     clock = Clock()
     limit = throttle(clock)
-    limit.answered("crm.item.add", 300.0, clock.now + 90)
+    limit.answered({"crm.item.add": (300.0, clock.now + 90)})
     assert limit.used("CRM.item.add") == 300 / 480
     assert limit.pause("crm.item.ADD") == 90
     with pytest.raises(RateLimited) as refused:
@@ -79,19 +79,10 @@ def test_a_blocked_method_waits_for_what_the_last_answer_promised() -> None:
 def test_a_method_at_its_limit_is_paused_before_the_portal_refuses() -> None:
     clock = Clock()
     limit = throttle(clock)
-    limit.answered("crm.item.add", 481.0, clock.now + 30)
+    limit.answered({"crm.item.add": (481.0, clock.now + 30)})
     with pytest.raises(RateLimited):
         limit.admit(["crm.item.add"])
 
 
 def test_a_block_without_a_known_end_lasts_a_minute() -> None:
     assert throttle(Clock()).pause("crm.item.add") == 60
-
-
-def test_portals_do_not_share_a_bucket() -> None:
-    clock = Clock()
-    throttles = Throttles(lambda: throttle(clock, burst=1))
-    throttles.of("a").admit(["profile"])
-    throttles.of("b").admit(["profile"])
-    assert clock.slept == []
-    assert throttles.of("a") is throttles.of("a")

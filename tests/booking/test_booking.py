@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from b24app.booking import story
 from b24app.booking.change import Move, cancel_booking, move_booking
 from b24app.booking.clients import ClientData
+from b24app.booking.others import WORKER
 from b24app.booking.resources import ResourceData, archive_resource, save_resource
 from b24app.errors import InvalidInput, NotAllowed, NotFound, PolicyViolation, SlotTaken, Stale
 from b24app.ledger import queries, refs
@@ -45,6 +47,17 @@ def test_numbers_follow_each_other_within_a_portal(tx: Session, portal: Portal, 
     assert numbers == [1000, 1001, 1002]
     other = make_portal(tx)
     assert make_booking(tx, other, make_resource(tx, other, now=now), now=now).number == 1000
+
+
+def test_a_stage_that_may_not_follow_is_a_mistake_of_ours_and_not_told(
+    tx: Session, portal: Portal, now: datetime
+) -> None:
+    booking = make_booking(tx, portal, make_resource(tx, portal, now=now), now=now)
+    before = story.snapshot(booking)
+    booking.stage = Stage.EXPIRED
+    with pytest.raises(AssertionError, match="expired: confirmed is not followed by expired"), tx.no_autoflush:
+        story.tell(tx, portal, booking, "expired", before, actor=WORKER, now=now)
+    assert booking.revision == 1
 
 
 def test_a_taken_time_is_refused_and_nothing_changes(tx: Session, portal: Portal, now: datetime) -> None:

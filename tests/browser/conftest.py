@@ -1,7 +1,8 @@
 """A real Chromium inside the emulated portal: two sites (localhost and 127.0.0.1), third-party cookies blocked.
 
 Portal and application run in threads of the test, the worker as a process of its own, on one database for all tests
-of this folder. Each test books on a resource of its own, so that none sees another's bookings.
+of this folder. Each test books on a resource of its own, so that none sees another's bookings; lists and boards show
+those of the other tests as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    BrowserContext,
+    FloatRect,
+    FrameLocator,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -83,7 +93,7 @@ class Site:
             return factories.make_resource(tx, self.tenant(tx), now=datetime.now(UTC), **values)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(database_server: str, database_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for all tests that need no particular company."""
     with standing(database_server, database_template, tmp_path_factory.mktemp("browser")) as made:
@@ -113,6 +123,7 @@ def standing(server: str, template: str, folder: Path) -> Iterator[Site]:
         web.shutdown()
         web.server_close()
         serving.join()
+        app.extensions["b24"].calls.flush()
         app.extensions["b24"].http.close()
         engine.dispose()
 
@@ -140,14 +151,14 @@ class _worker:  # noqa: N801 — a context manager
         self._process.wait(30)
 
 
-# Ended with each module: while it runs, its event loop is in the way of everything else that needs one.
-@pytest.fixture(scope="module")
+# Ended with this folder: while it runs, its event loop is in the way of everything else that needs one.
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     with sync_playwright() as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def context(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     """One Chromium that blocks third-party cookies, as people's browsers do."""
     profile = tmp_path_factory.mktemp("chromium")
@@ -173,6 +184,18 @@ class Visitor:
     def frame(self) -> FrameLocator:
         """Our pages inside of the portal's."""
         return self.page.frame_locator(f'iframe[src^="{self.site.app_url}"], iframe[name^="localhost"]')
+
+    def row(self, table: str, name: str) -> Locator:
+        """The row of what is called exactly so: other tests' names may contain it."""
+        return self.frame.locator(f"{table} tr", has=self.page.get_by_text(name, exact=True))
+
+    def box(self, locator: Locator) -> FloatRect:
+        """Where it is, once it is in view: the mouse reaches nothing else, and other tests make the board long."""
+        locator.evaluate("one => one.scrollIntoView({block: 'center', inline: 'nearest', behavior: 'instant'})")
+        locator.scroll_into_view_if_needed()  # the frame itself, within the portal's page
+        box = locator.bounding_box()
+        assert box, "it is shown"
+        return box
 
     def become(self, user_id: int) -> Visitor:
         self.page.context.add_cookies([{"name": "portal_user", "value": str(user_id), "url": self.site.portal_url}])

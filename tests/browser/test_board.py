@@ -89,11 +89,9 @@ def test_every_kind_of_block_is_in_its_place(visitor: Visitor, site: Site) -> No
         (closed, ".b.clos.s0.n64"), (closed, "a.b.flag.s60.n8"), (closed, ".buf.s59.n1"),
     ):  # fmt: skip
         expect(frame.locator(f"#r{resource.id} .lane > {block}")).to_have_count(1)
-    lane = frame.locator(f"#r{closed.id} .lane").bounding_box()
-    reason = frame.locator(f"#r{closed.id} .clos > span").bounding_box()
-    assert lane
-    assert reason
+    lane, reason = (visitor.box(frame.locator(f"#r{closed.id} {part}")) for part in (".lane", ".clos > span"))
     assert reason["x"] >= lane["x"], "a closure that began before the shown hours still says why"
+    visitor.box(frame.locator(f"#r{projectors.id}"))
     lines = [frame.locator(f"#r{projectors.id} .u{n}").bounding_box() for n in (1, 2)]
     assert lines[0]
     assert lines[1]
@@ -127,9 +125,9 @@ def test_a_pool_is_free_until_its_last_place_is_taken(visitor: Visitor, site: Si
     book(site, resource, 10, 2)
     book(site, resource, 11, 3)
     visitor.menu().tomorrow()
-    lane = visitor.frame.locator(f"#r{resource.id} .lane").bounding_box()
-    assert lane
-    y = lane["y"] + 10  # the first line, which is free from 12 on
+    y = (
+        visitor.box(visitor.frame.locator(f"#r{resource.id} .lane"))["y"] + 10
+    )  # the first line, which is free from 12 on
     visitor.page.mouse.move(at_hour(visitor, 13.1), y)
     visitor.page.mouse.down()
     visitor.page.mouse.move(at_hour(visitor, 10.5), y, steps=5)

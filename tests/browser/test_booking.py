@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,10 +19,7 @@ QUARTER = 15
 
 def press(visitor: Visitor, resource: Resource, start: float, end: float | None = None) -> None:
     """Clicks a lane at `start` (hours of the day), or drags from there to `end`."""
-    lane = visitor.frame.locator(f"#r{resource.id} .lane")
-    lane.scroll_into_view_if_needed()
-    box = lane.bounding_box()
-    assert box
+    box = visitor.box(visitor.frame.locator(f"#r{resource.id} .lane"))
     board = visitor.frame.locator(".board")
     first, count = (int(board.get_attribute(f"data-{name}") or 0) for name in ("from", "span"))
 
@@ -61,11 +57,9 @@ def test_from_deal_to_item_and_event(visitor: Visitor, site: Site) -> None:
     form.get_by_role("button", name="Забронировать").click()
     panel = visitor.frame.locator("#booking")
     expect(panel).to_contain_text("Забронировано.")
-    booked = time.monotonic()
     expect(panel.locator("#sync-title")).to_have_text("В портале")
-    assert time.monotonic() - booked < 10, "the page hears of it within seconds"
     number = panel.get_attribute("data-number")
-    assert [one["title"] for one in site.portal.items[_bookings(site)].values()][-1].endswith(str(number))
+    assert any(one["title"].endswith(str(number)) for one in site.portal.items[_bookings(site)].values())
     assert any(str(number) in event["NAME"] for event in _events(site))
     visitor.page.keyboard.press("Escape")
     block = visitor.frame.locator(f'#r{room.id} a.b[href="#{number}"]')
@@ -143,9 +137,9 @@ def _rival(site: Site, visitor: Visitor, room: Resource) -> None:
 
 
 def test_errors_stand_at_their_fields(visitor: Visitor, site: Site) -> None:
-    site.resource()
-    visitor.deal()
-    visitor.frame.locator("#book").click()
+    room = site.resource()
+    visitor.deal().tomorrow()
+    press(visitor, room, 9)
     form = visitor.frame.locator("#booking-form")
     form.locator("#f-start").fill("полдень")
     form.locator("#f-end").fill("")

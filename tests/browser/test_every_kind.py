@@ -178,7 +178,8 @@ def ahead(days: int) -> date:
 
 
 def working(days: int) -> date:
-    """The first day from then on that is none of a weekend."""
+    """The first day from then on that is none of a weekend: up to two days later, so tests that want the same thing
+    keep three days between them."""
     day = ahead(days)
     return day + timedelta(days=max(0, 7 - day.weekday()) if day.weekday() > 4 else 0)
 
@@ -332,7 +333,7 @@ def test_the_first_holds_it_until_somebody_confirms(desk: Desk) -> None:
 
 
 def test_whoever_pays_first_gets_it(desk: Desk) -> None:
-    day, name = ahead(5), "Фотостудия «Свет»"
+    day, name = ahead(7), "Фотостудия «Свет»"
     first = desk.booked(name, between(day, "10:00", "12:00"), "Клиент Первый")
     desk.ask(name, day, 9)
     desk.type(start="10:00", end="12:00", client_name="Клиент Второй")
@@ -442,7 +443,7 @@ def test_a_series_on_its_free_dates(desk: Desk) -> None:
 
 
 def test_a_move_tells_the_difference_and_can_be_taken_back(desk: Desk) -> None:
-    day = working(8)
+    day = working(9)
     number = desk.booked("Малый зал", between(day, "12:00", "13:00"), "Студия танца", paid="2400")
     desk.show("Малый зал", day, number)
     desk.panel.locator('footer button[hx-get$="/move"]').click()

@@ -16,8 +16,7 @@ def test_a_whole_is_made_of_parts_and_closed_for_a_day(admin: Visitor, site: Sit
     site.resource(kind="hall", name="Зал Б2", units=2, buffer_after=15)
     admin.menu()
     admin.frame.get_by_role("link", name="Настройки").click()
-    line = admin.frame.locator("#resources tr", has_text="Зал Б2")
-    expect(line).to_contain_text("15")
+    expect(admin.row("#resources", "Зал Б2")).to_contain_text("15")
     admin.frame.locator("#resources .tools .btn.pri").click()
     form = admin.frame.locator("#resource-form")
     form.locator("#f-name").fill("Зал Б")
@@ -32,7 +31,7 @@ def test_a_whole_is_made_of_parts_and_closed_for_a_day(admin: Visitor, site: Sit
     assert findings(admin) == []
     form.locator("#f-special-0-hours").fill("10–14")
     form.locator("[type=submit]").click()
-    expect(admin.frame.locator("#resources tr", has_text="Зал Б1 + Зал Б2")).to_be_visible()
+    expect(admin.row("#resources", "Зал Б")).to_contain_text("Зал Б1 + Зал Б2")
     admin.frame.locator("#resources nav a[href='#closures']").click()
     admin.frame.locator("#closures .btn.pri").click()
     form = admin.frame.locator("#closure-form")
@@ -40,9 +39,9 @@ def test_a_whole_is_made_of_parts_and_closed_for_a_day(admin: Visitor, site: Sit
     assert findings(admin) == []
     form.locator("#f-resource").select_option(label="Зал Б")
     form.locator("#f-date").fill(day)
-    form.locator("#f-reason").fill("Ремонт")
+    form.locator("#f-reason").fill("Ремонт в зале Б")
     form.locator("[type=submit]").click()
-    line = admin.frame.locator("#closures tr", has_text="Ремонт")
+    line = admin.row("#closures", "Ремонт в зале Б")
     expect(line).to_contain_text(str(int(day[-2:])))
     expect(line).to_contain_text("Зал Б")
     assert findings(admin) == []

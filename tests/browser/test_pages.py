@@ -115,7 +115,7 @@ def test_an_administrator_adds_changes_and_archives_a_resource(admin: Visitor) -
     expect(form.locator("#f-portal_user_id")).not_to_be_visible()
     form.locator("#f-hours_5").fill("10:00–16:00")
     form.get_by_role("button", name="Сохранить", exact=True).click()
-    line = admin.frame.locator("#resources tr", has_text="Лекторий на крыше")
+    line = admin.row("#resources", "Лекторий на крыше")
     expect(line).to_contain_text("Пн–Пт 9:00–18:00, Сб 10:00–16:00")
     expect(admin.frame.locator("#toasts")).to_contain_text("Сохранено: Лекторий на крыше")
     admin.frame.get_by_role("link", name="Доска").click()

@@ -50,7 +50,7 @@ def test_a_click_adds_one_more_row(admin: Visitor, site: Site) -> None:
             frame.locator("#f-rules + [data-add]").click()
     expect(frame.locator('[name="rules-3-weekdays"]').first).to_be_focused()
     frame.locator("#tariff-form [type=submit]").click()
-    frame.locator("#tariffs .rn", has_text="Построчный").wait_for()
+    admin.row("#tariffs", "Построчный").wait_for()
     with transaction(site.engine) as tx:
         (row,) = [one for one in rules.tariffs(tx, site.tenant(tx).id) if one.name == "Построчный"]
     assert [rule.group for rule in Tariff.from_dict(row.body).rules] == ["Первые", "Вторые", "Третьи"]
@@ -75,7 +75,7 @@ def test_a_service_takes_as_many_resources_as_are_added(admin: Visitor, site: Si
             frame.locator("#f-requirements-0-options [data-add]").click()
         frame.locator('[name="requirements-0-options"]').nth(n).select_option(str(resource.id))
     frame.locator("#service-form [type=submit]").click()
-    frame.locator("#services .rn", has_text="Любой из четырёх").wait_for()
+    admin.row("#services", "Любой из четырёх").wait_for()
     with transaction(site.engine) as tx:
         portal_id = site.tenant(tx).id
         (service,) = [one for one in rules.services(tx, portal_id) if one.name == "Любой из четырёх"]

@@ -10,10 +10,10 @@ from b24app.bitrix.transport import PortalSession
 from b24app.config import Settings
 from b24app.jobs.app import Tools
 from b24app.ledger.session import Engine
-from tests.sync.conftest import clock, company, rig, wire
+from tests.sync.conftest import _done, clock, company, rig, wire
 from tests.sync.rig import Rig
 
-__all__ = ["clock", "company", "made", "rig", "tools", "wire"]
+__all__ = ["_done", "clock", "company", "made", "rig", "tools", "wire"]
 
 
 @dataclass(frozen=True)

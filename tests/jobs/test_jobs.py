@@ -135,6 +135,9 @@ def test_portal_is_woken_when_its_time_has_come(company: Company, tools: Tools, 
 
 def test_parked_picture_wakes_nobody(company: Company, tools: Tools) -> None:
     booking = company.book(company.room)
+    company.rig.drain()
+    with transaction(tools.engine) as tx:
+        refs.mark_behind(tx, company.rig.portal_id, [booking.id], tools.clock())
     with transaction(tools.engine) as tx:
         for ref in refs_of(company.rig, booking.id).values():
             outbox.record(tx, ref, outbox.Parked("ACCESS_DENIED"), tools.clock())

@@ -75,7 +75,6 @@ CALLS: dict[str, Callable[[Session, Foreign], Any]] = {
     "bookings_of_client": lambda tx, b: queries.bookings_of_client(tx, b.here.id, ADMIN, "contact", 7),
     "booking_by_request": lambda tx, b: queries.booking_by_request(tx, b.here.id, "k-0"),
     "price_group_of": lambda tx, b: queries.price_group_of(tx, b.here.id, "contact", 7),
-    "lock_booking": lambda tx, b: queries.lock_booking(tx, b.here.id, b.booking.id),
     "resources_of_bookings": lambda tx, b: queries.resources_of_bookings(tx, b.here.id, [b.booking.id]),
     "history": lambda tx, b: queries.history(tx, b.here.id, b.booking.id),
     "offered": lambda tx, b: board.offered(tx, b.here.id, ADMIN, hour(b.now, -24, 96)).shown,

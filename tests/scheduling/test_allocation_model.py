@@ -295,8 +295,7 @@ def test_free_slots_are_those_that_can_be_assigned(
     slots = free_slots(world.requirements, world.places, world.taken, window, **asked)
     assert [slot.interval for slot in slots] == expected
     assert all(slot.left >= 1 for slot in slots)
-    (*first,) = next_free(world.requirements, world.places, world.taken, window, count=1, **asked)
-    assert first == slots[:1]
+    assert next_free(world.requirements, world.places, world.taken, window, **asked) == (slots[0] if slots else None)
 
 
 @examples(80, 3_000)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from b24app.scheduling.allocation import Asked, Buffer, Place, Requirement, Wish
-from b24app.scheduling.availability import AskedTimes, Slot, free_slots, grid, next_free, starts
+from b24app.scheduling.availability import AskedTimes, Slot, free_slots, grid, nearest, next_free
 from b24app.scheduling.interval import Interval
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -143,13 +143,26 @@ def test_left_counts_what_suits_the_party_and_what_was_picked(asked: Asked, left
     assert slot.left == left
 
 
-def test_next_free_are_the_first_that_do_not_overlap() -> None:
-    taken = {1: [at(9.5, 10)]}
+def test_the_next_free_time_is_the_first_of_all() -> None:
     asked = hourly(step_minutes=15)
-    assert hours(next_free(ONE_ROOM, ROOM, taken, DAY, **asked)) == [10]
-    assert hours(next_free(ONE_ROOM, ROOM, taken, DAY, count=2, **asked)) == [10, 11]
-    assert hours(next_free(ONE_ROOM, ROOM, taken, DAY, count=9, **asked)) == [10, 11, 12]
-    assert next_free(ONE_ROOM, ROOM, taken, DAY, count=0, **asked) == []
+    assert next_free(ONE_ROOM, ROOM, {1: [at(9.5, 10)]}, DAY, **asked) == Slot(at(10, 11), 1)
+    assert next_free(ONE_ROOM, ROOM, {1: [at(9, 12.5)]}, DAY, **asked) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count", "chosen"),
+    [
+        (10, 3, [9, 10, 11]),
+        (10.25, 2, [9.25, 10.25]),  # 11:15 is as near, and later
+        (10.25, 9, [9.25, 10.25, 11.25]),
+        (8, 1, [9]),
+        (20, 2, [11, 12]),
+        (10, 0, []),
+    ],
+)
+def test_the_nearest_do_not_overlap_and_come_in_order(wanted: float, count: int, chosen: list[float]) -> None:
+    slots = free_slots(ONE_ROOM, ROOM, {}, DAY, **hourly(step_minutes=15))
+    assert nearest(slots, at(wanted, 24).start, count) == [at(one, one + 1) for one in chosen]
 
 
 # The grid.
@@ -161,7 +174,7 @@ def clock(instants: Sequence[datetime], zone: ZoneInfo) -> list[str]:
 
 def test_a_step_that_does_not_divide_the_day_begins_anew_at_midnight() -> None:
     """Counted on from the evening it would say 0:10, which the rules then call off the grid."""
-    found = list(starts([at(22, 26)], timedelta(minutes=30), 50, MOSCOW))
+    found = list(grid(at(22, 26).start, at(25.5, 26).start, 50, MOSCOW))
     assert clock(found, MOSCOW) == ["22:30", "23:20", "00:00", "00:50"]
 
 

@@ -28,9 +28,9 @@ ALLOWED = {
     #                prebooked confirmed completed cancelled no_show expired
     Stage.PREBOOKED: (False, True, False, True, False, True),
     Stage.CONFIRMED: (False, False, True, True, True, False),
-    Stage.COMPLETED: (True, True, False, False, False, False),
+    Stage.COMPLETED: (False, True, False, False, False, False),
     Stage.CANCELLED: (True, True, False, False, False, False),
-    Stage.NO_SHOW: (True, True, False, False, False, False),
+    Stage.NO_SHOW: (False, True, False, False, False, False),
     Stage.EXPIRED: (True, True, False, True, False, False),
 }
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import requests
 
 from b24app.bitrix.hosts import HostPolicy
-from b24app.bitrix.transport import http_session
-from b24app.ledger.session import Engine, in_transaction
-from emulator.app import create_emulator
+from b24app.bitrix.transport import PortalSession, http_session
+from b24app.ledger.models import Resource
+from b24app.ledger.session import Engine, in_transaction, transaction
+from emulator.app import Emulator, create_emulator
 from emulator.seed import TEST_HOSTS, small_world
 from emulator.transport import EmulatorAdapter
 from tests.conftest import NOW
-from tests.sync.rig import Clock, Company, Rig, install, populate
+from tests.kept import Kept, take
+from tests.sync.rig import Clock, Company, Rig, connected, install, populate
 
 
 class Wire(EmulatorAdapter):
     """The way to the portal. Nothing goes there while a transaction is open, but the refresh of a token."""
 
+    app: Emulator
     before: Callable[[str], None] | None = None
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
@@ -42,16 +46,45 @@ def wire(clock: Clock) -> Wire:
     return Wire(create_emulator(small_world(clock.unix()), clock.unix))
 
 
+@dataclass
+class Done:
+    """What was made once in this test process: an installation, and one with a company whose items are drawn."""
+
+    installed: Kept
+    furnished: Kept
+    portal_id: int
+    company: tuple[int, int]
+
+
+@pytest.fixture(scope="session")
+def _done() -> list[Done]:
+    """One, once it was done."""
+    return []
+
+
 @pytest.fixture
-def rig(engine: Engine, clock: Clock, wire: Wire) -> Rig:
+def rig(request: pytest.FixtureRequest, engine: Engine, clock: Clock, wire: Wire, _done: list[Done]) -> Rig:
     http = http_session(HostPolicy((f"https://{TEST_HOSTS.auth}",)))
     http.mount("https://", wire)
-    return install(wire.app, engine, http, clock, clock.forward)  # type: ignore[arg-type]
+    if not _done:
+        _done.append(_do(wire, engine, http, Clock(clock())))
+    (done,) = _done
+    (done.furnished if "company" in request.fixturenames else done.installed).put_back(engine, wire.app.world)
+    return connected(wire.app, engine, http, clock, clock.forward, done.portal_id)
+
+
+def _do(wire: Wire, engine: Engine, http: PortalSession, clock: Clock) -> Done:
+    made = install(wire.app, engine, http, clock, clock.forward)
+    installed = take(engine, made.world)
+    installed.put_back(engine, made.world)
+    company = populate(made)
+    made.drain()
+    return Done(installed, take(engine, made.world), made.portal_id, (company.room.id, company.person.id))
 
 
 @pytest.fixture
-def company(rig: Rig) -> Company:
+def company(rig: Rig, _done: list[Done]) -> Company:
     """A room and a specialist, whose items are in the portal already."""
-    made = populate(rig)
-    rig.drain()
-    return made
+    with transaction(rig.engine) as tx:
+        room, person = (tx.get_one(Resource, resource_id) for resource_id in _done[0].company)
+        return Company(rig, room, person)

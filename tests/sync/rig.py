@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from b24app.bitrix.throttle import LocalThrottle, Throttles
 from b24app.bitrix.transport import PortalSession
 from b24app.ledger import tenancy
 from b24app.ledger.models import Portal, Resource
 from b24app.ledger.session import Engine, Session, transaction
+from b24app.sync.in_step import keep_in_step
 from b24app.sync.laid import LaidCrm
 from b24app.sync.lay_crm import lay_type
 from b24app.sync.lay_funnel import lay_funnel
 from b24app.sync.lay_places import lay_calendar
-from b24app.sync.projection import Pace, drain
+from b24app.sync.pace import Pace
 from b24app.sync.site import Site
+from b24app.sync.throttles import BACKGROUND, SharedThrottles
 from b24app.sync.tokens import Reach, portal_client
 from emulator import apps, oauth, placement
 from emulator.app import Emulator
@@ -26,7 +27,7 @@ from emulator.state import AppCard, World
 from emulator.state import Portal as EmulatedPortal
 from tests import factories
 
-SCOPES = ["crm", "userfieldconfig", "calendar", "placement", "user_brief"]
+SCOPES = ["crm", "userfieldconfig", "calendar", "placement", "user_brief", "im", "bizproc"]
 ADMIN, SECOND_ADMIN, MANAGER = 1, 2, 3
 APP_URL = "https://app.example.com"
 
@@ -70,7 +71,7 @@ class Rig:
 
     def drain(self, times: int = 1) -> None:
         for _ in range(times):
-            drain(self.reach, self.portal_id, self.pace)
+            keep_in_step(self.reach, self.portal_id, self.pace)
 
     def ledger(self, tx: Session) -> Portal:
         portal = tx.get(Portal, self.portal_id)
@@ -116,10 +117,24 @@ def install(
         for number, (user_id, origin) in enumerate([(ADMIN, "install"), (SECOND_ADMIN, "frame")]):
             keep(tx, emulator, card, tenant, user_id, origin, clock() - timedelta(seconds=number))
         portal_id = tenant.portal.id
-    reach = Reach(engine, http, Throttles(lambda: LocalThrottle(lambda: clock().timestamp(), sleep, burst=1000)), clock)
-    rig = Rig(emulator, engine, reach, card, portal_id, clock)
+    rig = connected(emulator, engine, http, clock, sleep, portal_id)
     lay_down(rig)
     return rig
+
+
+def connected(
+    emulator: Emulator,
+    engine: Engine,
+    http: PortalSession,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], object],
+    portal_id: int,
+) -> Rig:
+    """The way to what is installed already."""
+    # As wide as a self-hosted portal's: in most tests nobody waits for his turn.
+    reach = Reach(engine, http, SharedThrottles(engine, clock, sleep, replace(BACKGROUND, burst=1000)), clock)
+    (card,) = emulator.world.portal.apps.values()
+    return Rig(emulator, engine, reach, card, portal_id, clock)
 
 
 def keep(

@@ -12,13 +12,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import Engine, select
 
+from b24app.booking import announce
 from b24app.ledger.models import ExternalRef, Installation, Portal
 from b24app.ledger.session import transaction
 from b24app.sync import install, lay_crm
 from b24app.sync.laid import LaidCrm
+from b24app.sync.lay_automation import ROBOTS, TRIGGERS
 from b24app.sync.lay_crm import declaration
 from b24app.sync.manifest import manifest
 from emulator import crm_types, faults, placement
+from emulator.call import REGISTER
 from emulator.crm import Author
 from emulator.state import AppCard, Json
 from emulator.state import Portal as Far
@@ -66,7 +69,20 @@ def objects(far: Far) -> Json:
         "stages": sorted(_stages(far, ours)),
         "placements": sorted((row["placement"], row["handler"], str(row["langAll"])) for row in far.placements),
         "events": sorted((row["event"], row["handler"]) for row in far.event_handlers),
+        "robots": sorted(_robots(far, ours)),
+        "triggers": sorted((row["CODE"], row["NAME"]) for row in far.triggers),
     }
+
+
+def _robots(far: Far, ours: Json) -> Iterator[tuple[str, ...]]:
+    own = {title: str(kind["entityTypeId"]) for title, kind in ours.items()}
+    for row in far.robots:
+        where = [
+            kind.replace(own["Бронирования"], "ours") if "Бронирования" in own else kind
+            for _, _, kind in row["FILTER"]["INCLUDE"]
+        ]
+        parts = ("CODE", "HANDLER", "USE_SUBSCRIPTION", "AUTH_USER_ID", "PROPERTIES", "RETURN_PROPERTIES")
+        yield *(str(row[part]) for part in parts), str(where)
 
 
 def _type(far: Far, kind: Json) -> Json:
@@ -121,6 +137,9 @@ def test_everything_declared_is_laid_down(whole: Json, stand: Stand, engine: Eng
     ]  # fmt: skip
     assert [one[0] for one in whole["placements"]] == sorted(one.code for one in manifest().placements)
     assert [one[0] for one in whole["events"]] == sorted(manifest().events)
+    assert [row[0] for row in whole["robots"]] == sorted(ROBOTS.codes)
+    assert {(row[2], row[-1]) for row in whole["robots"]} == {("Y", "['DEAL', 'DYNAMIC_ours']")}
+    assert [row[0] for row in whole["triggers"]] == sorted(announce.TRIGGERS), "what is fired is registered"
     assert {2, 3, 4, "Ресурсы"} <= set(whole["types"]["Бронирования"]["parents"])
     assert whole["types"]["Бронирования"]["linked"]["CALENDAR_EVENT|UF_CRM_CAL_EVENT"] == "Y"
     row = portal_row(engine)
@@ -154,7 +173,6 @@ def test_killed_after_any_step_and_run_again(
 ) -> None:
     fresh = Stand(app, now)
     card = fresh.add_card()
-    app.extensions.pop("b24_throttles", None)
     _forget(engine)
     if killed_after:
         assert run(fresh.open(card), NAMES[:killed_after]).good
@@ -170,7 +188,7 @@ def _forget(engine: Engine) -> None:
 
 WRITES = (
     "crm.type.add", "userfieldconfig.add", "crm.status.update", "crm.status.add", "placement.bind", "event.bind",
-    "app.option.set",
+    "app.option.set", "bizproc.robot.add", "crm.automation.trigger.add",
 )  # fmt: skip
 
 
@@ -182,7 +200,11 @@ def test_a_lost_answer_makes_no_twin(stand: Stand, card: AppCard, method: str, k
     assert list(first.states.values())[-1] == "failed"
     assert run(stand.open(card)).good
     found = objects(stand.portal)
-    assert (len(found["types"]), len(found["fields"]), len(found["placements"]), len(found["events"])) == (2, 17, 5, 4)
+    fields = sum(len(kind["fields"]) for kind in declaration().values())
+    assert (len(found["types"]), len(found["fields"])) == (2, fields)
+    assert (len(found["placements"]), len(found["events"])) == (5, len(manifest().events))
+    assert [row[0] for row in found["robots"]] == sorted(ROBOTS.codes)
+    assert [row[0] for row in found["triggers"]] == sorted(TRIGGERS.codes)
     assert [row[2] for row in sorted(found["stages"], key=lambda row: int(row[3])) if row[0] == "Бронирования"] == [
         "Предбронь", "Подтверждено", "Оплачено", "Завершено", "Отменено", "Истекло", "Не явился",
     ]  # fmt: skip
@@ -193,7 +215,6 @@ def test_two_windows_at_once_make_no_twin(stand: Stand, card: AppCard, whole: Js
     fresh = Stand(app, now)
     card = fresh.add_card()
     _forget(app.extensions["b24"].engine)
-    app.extensions.pop("b24_throttles", None)
     frames = [fresh.open(card), fresh.open(card)]
     for frame in frames:
         frame.client = app.test_client()
@@ -203,7 +224,6 @@ def test_two_windows_at_once_make_no_twin(stand: Stand, card: AppCard, whole: Js
             thread.start()
         for thread in threads:
             thread.join()
-    app.extensions.pop("b24_throttles", None)
     assert run(frames[0]).good
     assert objects(fresh.portal) == whole
 
@@ -325,6 +345,41 @@ def test_level_b_draws_what_was_booked_before(stand: Stand, card: AppCard, engin
     assert portal_row(engine).level == "B"
 
 
+def test_a_portal_without_automation_goes_without(stand: Stand, card: AppCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in REGISTER if name.startswith(("bizproc.", "crm.automation."))]:
+        monkeypatch.delitem(REGISTER, name)
+    states = run(stand.open(card)).states
+    assert (states["automation"], states["finish"]) == ("unavailable", "done")
+
+
+def test_without_the_permission_there_are_triggers_and_no_robots(stand: Stand, card: AppCard, engine: Engine) -> None:
+    card.scopes.remove("bizproc")
+    frame = stand.open(card)
+    for name in ("resources", "bookings", "funnel", "placements", "events"):
+        frame.post(f"/install/steps/{name}", open="Y")
+    answer = frame.post("/install/steps/automation")
+    assert 'data-state="failed"' in answer.text
+    assert "MISSING_SCOPES" in answer.text
+    assert (len(stand.portal.triggers), stand.portal.robots) == (len(TRIGGERS.codes), [])
+    assert 'data-state="skipped"' in frame.post("/install/steps/automation", skip="1").text
+
+
+def test_an_installation_of_before_says_what_is_new(whole: Json, stand: Stand, card: AppCard, engine: Engine) -> None:
+    placement.finish_install(stand.portal, stand.portal.users[ADMIN], card)
+    stand.deliver()
+    settled = stand.open(card).get("/app/resources").text
+    assert 'data-again="installer"' not in settled
+    with transaction(engine) as tx:
+        row = tx.scalars(select(Installation)).one()
+        row.steps = {name: step for name, step in row.steps.items() if name != "automation"}
+    card.scopes.remove("im")
+    frame = stand.open(card)
+    assert frame.bearer, "it works on"
+    page = frame.get("/app/resources").text
+    assert 'data-again="installer"' in page
+    assert "im" in page.split('role="status"')[1].split("</p>")[0]
+
+
 def test_missing_scopes_are_named(stand: Stand, card: AppCard) -> None:
     card.scopes.remove("calendar")
     answer = stand.open(card).post("/install/steps/rights")
@@ -358,6 +413,10 @@ def test_what_an_older_version_bound_goes(whole: Json, stand: Stand, card: AppCa
     far.placements[1]["langAll"]["ru"]["TITLE"] = "Старое название"
     far.placements[2]["handler"] = "https://old.example.com/b24/x"
     far.event_handlers.append(dict(far.event_handlers[0]) | {"id": 998, "event": "ONCRMDEALADD"})
+    far.robots[0]["HANDLER"] = "https://old.example.com/b24/x"
+    far.robots.append(dict(far.robots[0]) | {"CODE": "booking.guess"})
+    far.triggers[0]["NAME"] = "Старое название"
+    far.triggers.append(dict(far.triggers[0]) | {"CODE": "booking.guessed"})
     assert run(stand.open(card)).good
     assert objects(far) == whole
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,16 +12,18 @@ import pytest
 from psycopg.types.range import Range
 
 from b24app.ledger.models import Booking, Client, Resource, Service
-from b24app.ledger.queries import BookingRow
+from b24app.ledger.queries import BookingRow, Sums
 from b24app.scheduling.hours import OpeningHours
-from b24app.sync import mapping
+from b24app.sync import mapping, owned
 from b24app.sync.laid import LaidCrm, LaidType
 from b24app.sync.mapping import Place
 
 BOOKING_ID = uuid.UUID("0f6b8a52-3a1c-4b57-9d5e-1c8f0a7b2d34")
 STAGES = ("prebooked", "confirmed", "paid", "completed", "cancelled", "expired", "no_show")
 CRM = LaidCrm(
-    resources=LaidType(13, 156, {"kind": "ufCrm13Kind", "active": "ufCrm13Active"}, {"kind": {"room": 71}}),
+    resources=LaidType(
+        13, 156, {"kind": "ufCrm13Kind", "active": "ufCrm13Active", "price": "ufCrm13Price"}, {"kind": {"room": 71}}
+    ),
     bookings=LaidType(
         14, 1032, {key: f"ufCrm14{key}" for key in ("number", "start_at", "end_at", "start_ts", "end_ts", "resource")}
     ),
@@ -38,10 +41,15 @@ def row(*resources: dict[str, Any], client: Client | None = None, **changes: Any
     start, end = datetime(2026, 3, 12, 9, tzinfo=UTC), datetime(2026, 3, 12, 11, tzinfo=UTC)
     values: dict[str, Any] = {
         "id": BOOKING_ID, "number": 1001, "during": Range(start, end, "[)"), "stage": "confirmed", "payment": "none",
-        "title": "", "notes": "", "deal_id": None, "responsible_id": 3, "competes": False,
+        "title": "", "notes": "", "deal_id": None, "responsible_id": 3, "competes": False, "party": 1,
+        "source": "manager", "participants": [], "series_id": None,
     }  # fmt: skip
     held = tuple(Resource(**one) for one in resources or (ROOM,))
     return BookingRow(Booking(**values | changes), Service(name=held[0].name), client, held)
+
+
+def sums(price: str, paid: str = "0", refunded: str = "0") -> Sums:
+    return Sums(Decimal(price), Decimal(paid), Decimal(refunded))
 
 
 def test_time_is_written_in_the_resources_zone_and_as_seconds() -> None:
@@ -56,7 +64,7 @@ def test_time_is_written_in_the_resources_zone_and_as_seconds() -> None:
 def test_field_that_the_portal_lacks_is_not_written() -> None:
     assert set(mapping.booking_item(PLACE, row(notes="x"), {}, new=False)) == {
         "xmlId", "categoryId", "stageId", "opportunity", "isManualOpportunity", "ufCrm14number", "ufCrm14start_at",
-        "ufCrm14end_at", "ufCrm14start_ts", "ufCrm14end_ts", "ufCrm14resource",
+        "ufCrm14end_at", "ufCrm14start_ts", "ufCrm14end_ts", "ufCrm14resource", "observers",
     }  # fmt: skip
 
 
@@ -83,7 +91,7 @@ def test_a_request_stands_in_the_funnel_and_in_no_calendar() -> None:
 )  # fmt: skip
 def test_price_is_the_amount_of_the_item(price: str, shown: dict[str, str]) -> None:
     place = Place("en", "https://portal.example", CRM, "KZT")
-    fields = mapping.booking_item(place, row(), {}, new=False, price=Decimal(price))
+    fields = mapping.booking_item(place, row(), {}, new=False, sums=sums(price))
     assert {name: fields[name] for name in ("opportunity", "currencyId") if name in fields} == shown
     assert fields["isManualOpportunity"] == "Y"
 
@@ -111,13 +119,28 @@ def test_title_and_responsible_are_written_once() -> None:
     new, later = (mapping.booking_item(PLACE, row(title="Съёмка"), {}, new=new) for new in (True, False))
     assert (new["title"], new["assignedById"]) == ("Съёмка", 3)
     assert not {"title", "assignedById"} & set(later)
-    assert mapping.item_fingerprint(new) == mapping.item_fingerprint(later)
+    assert owned.of_item(CRM, new) == owned.of_item(CRM, later)
 
 
 def test_resource_item() -> None:
     room = Resource(**ROOM, capacity=4, step_minutes=30, archived_at=None, portal_user_id=None)
     fields = mapping.resource_item(PLACE, room, [])
-    assert fields == {"xmlId": "r:5", "title": "Нева", "ufCrm13Kind": 71, "ufCrm13Active": "Y"}
+    assert fields == {"xmlId": "r:5", "title": "Нева", "ufCrm13Kind": 71, "ufCrm13Active": "Y", "ufCrm13Price": ""}
+    priced = mapping.resource_item(PLACE, room, [], price=Decimal("1500.00"))
+    assert priced["ufCrm13Price"] == "1500|RUB"
+    assert owned.of_resource(CRM, priced)["price"] == "1500"
+
+
+def test_what_nobody_changes_in_the_card_is_told_in_words() -> None:
+    keys = ("service", "party", "payment", "paid", "source", "series")
+    crm = replace(CRM, bookings=LaidType(14, 1032, {key: key for key in keys}))
+    booked = row(party=3, payment="partly", source="site", series_id=12, participants=[8, 4])
+    fields = mapping.booking_item(replace(PLACE, crm=crm), booked, {}, new=False, sums=sums("2400", "1000", "99.5"))
+    assert {key: fields[key] for key in keys} == {
+        "service": "Нева", "party": 3, "payment": "Partly paid", "paid": "900.5|RUB", "source": "the site",
+        "series": 12,
+    }  # fmt: skip
+    assert fields["observers"] == [4, 8]
 
 
 @pytest.mark.parametrize(
@@ -163,9 +186,9 @@ def test_marks_of_two_calendars_differ() -> None:
     assert mapping.event_mark(booking, "company") != mapping.event_mark(booking, "user:3")
 
 
-def test_event_fingerprint_covers_time_calendar_and_busy_only() -> None:
-    def print_of(*resources: dict[str, Any], **changes: Any) -> str:
-        return mapping.event_fingerprint(mapping.booking_event(PLACE, row(*resources, **changes), "company", 4, None))
+def test_of_an_event_time_calendar_and_busy_are_ours() -> None:
+    def print_of(*resources: dict[str, Any], **changes: Any) -> Any:
+        return owned.of_event_fields(mapping.booking_event(PLACE, row(*resources, **changes), "company", 4, None))
 
     assert print_of() == print_of(ROOM | {"name": "Ока"}, title="другое", deal_id=5)
     moved = Range(datetime(2026, 3, 12, 9, tzinfo=UTC), datetime(2026, 3, 12, 12, tzinfo=UTC), "[)")

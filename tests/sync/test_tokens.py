@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 
-from b24app.bitrix.faults import PaymentRequired
-from b24app.errors import InstallationRevoked, PortalUnavailable
+from b24app.bitrix.faults import PaymentRequired, PlanRefused, PortalSilent
+from b24app.errors import AppError, InstallationRevoked, PortalUnavailable
 from b24app.ledger import tenancy
 from b24app.ledger.models import AdminToken, Installation
 from b24app.ledger.session import DatabaseError, transaction
 from b24app.sync.tokens import NeedsAdmin, SpareInUse, WorkerTokens, portal_client
-from emulator import faults, oauth
+from emulator import faults, oauth, portals
 from emulator.state import Token
 from tests.sync.conftest import Wire
 from tests.sync.rig import ADMIN, SECOND_ADMIN, Clock, Rig, keep
@@ -99,6 +99,27 @@ def test_a_renamed_portal_is_followed_after_a_refresh(rig: Rig) -> None:
     tokens(rig).refresh(pair_of(rig, ADMIN).access_token)
     with transaction(rig.engine) as tx:
         assert rig.ledger(tx).client_endpoint == "https://renamed.bitrix24.test/rest/"
+
+
+def test_a_renamed_portal_is_followed_when_the_authorization_server_confirms_it(rig: Rig) -> None:
+    """Its old name answers 302; the call is repeated once, and every later one goes to the new name at once."""
+    client = portal_client(rig.reach, rig.portal_id)
+    rig.far.rename("renamed.bitrix24.test")
+    assert client.call("profile")["ID"] == str(ADMIN)
+    with transaction(rig.engine) as tx:
+        portal = rig.ledger(tx)
+        assert (portal.client_endpoint, portal.domain) == (
+            "https://renamed.bitrix24.test/rest/", "renamed.bitrix24.test"
+        )  # fmt: skip
+    assert refreshes(rig) == []
+
+
+def test_a_renamed_portal_is_followed_with_a_token_that_has_run_out_meanwhile(rig: Rig) -> None:
+    client = portal_client(rig.reach, rig.portal_id)
+    expire(rig)
+    rig.far.rename("renamed.bitrix24.test")
+    assert client.call("profile")["ID"] == str(ADMIN)
+    assert refreshes(rig) == [ADMIN]
 
 
 def test_tokens_are_ciphertext_in_the_database(rig: Rig) -> None:
@@ -329,6 +350,40 @@ def test_an_unpaid_application_is_noted(rig: Rig) -> None:
         tenant = tenancy.tenant(tx, rig.portal_id)
         assert tenant is not None
         assert tenant.installation.payment_expired
+
+
+@pytest.mark.parametrize(
+    ("trouble", "error", "payment_expired", "state"),
+    [
+        ({"payment_expired": True}, PaymentRequired, True, "active"),
+        ({"plan_rest": False}, PlanRefused, True, "active"),
+        ({"active": False}, InstallationRevoked, False, "blocked"),
+    ],
+)
+def test_what_a_call_says_of_the_whole_installation_is_noted(
+    rig: Rig, trouble: dict[str, bool], error: type[AppError], payment_expired: bool, state: str
+) -> None:
+    for name, value in trouble.items():
+        setattr(rig.card if hasattr(rig.card, name) else rig.world.knobs, name, value)
+    with pytest.raises(error):
+        portal_client(rig.reach, rig.portal_id).call("user.current")
+    with transaction(rig.engine) as tx:
+        installation = tenancy.lock_tenant(tx, rig.portal_id).installation
+        assert (installation.payment_expired, installation.state) == (payment_expired, state)
+
+
+def test_a_portal_that_never_answers_costs_one_timeout_and_is_left_alone(rig: Rig, clock: Clock) -> None:
+    portals.fall_silent(rig.far)
+    with pytest.raises(PortalSilent) as silent:
+        portal_client(rig.reach, rig.portal_id).call("profile")
+    assert 15 <= (silent.value.delay or 0) <= 30
+    portals.speak(rig.far)
+    asked = len(rig.far.calls)
+    with pytest.raises(PortalUnavailable, match="silent"):
+        portal_client(rig.reach, rig.portal_id).call("profile")
+    assert len(rig.far.calls) == asked
+    clock.forward(31)
+    assert portal_client(rig.reach, rig.portal_id).call("profile")["ID"] == str(ADMIN)
 
 
 def test_a_portal_that_is_gone_blocks_the_installation(rig: Rig) -> None:

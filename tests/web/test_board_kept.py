@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import delete, select
 from werkzeug.test import TestResponse
 
-from b24app.bitrix.throttle import LocalThrottle, Throttles
 from b24app.booking.change import cancel_booking
 from b24app.ledger.models import Booking, Grant
-from b24app.sync.projection import Pace, drain
+from b24app.sync.in_step import keep_in_step
+from b24app.sync.pace import Pace
+from b24app.sync.throttles import SharedThrottles
 from b24app.sync.tokens import Reach
 from b24app.web import board
 from tests.factories import ADMIN as ADMIN_VIEWER
@@ -86,10 +87,10 @@ def test_a_booking_a_cancellation_and_a_new_resource_change_the_board(installed:
 def drained(installed: Installed) -> None:
     """The worker draws everything that is behind."""
     stand = installed.stand
-    throttles = Throttles(lambda: LocalThrottle(stand.now.timestamp, lambda _: None, burst=1000))
+    throttles = SharedThrottles(installed.engine, lambda: stand.now, lambda _: None)
     reach = Reach(installed.engine, stand.app.extensions["b24"].http, throttles, lambda: stand.now)
     for _ in range(3):
-        drain(reach, installed.portal().id, Pace())
+        keep_in_step(reach, installed.portal().id, Pace())
 
 
 def test_what_the_drain_has_drawn_loses_its_mark(installed: Installed) -> None:

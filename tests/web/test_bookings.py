@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from b24app import texts
+from b24app.ledger import tenancy
 from b24app.ledger.models import Booking, Client, ExternalRef, Resource
 from b24app.ledger.occupancy import as_interval
 from b24app.scheduling.hours import OpeningHours
@@ -189,6 +190,20 @@ def test_a_responsible_person_who_is_known_here(installed: Installed, resource: 
     assert booking.responsible_id == SECOND_MANAGER
 
 
+def test_participants_who_are_known_here(installed: Installed, resource: Resource, manager: Frame) -> None:
+    installed.open(SECOND_MANAGER)
+    people = [str(SECOND_MANAGER), str(MANAGER)]
+    answer = manager.post("/app/bookings", **form(resource, participants=people))
+    booking = the_booking(installed, made(answer))
+    assert booking.participants == [MANAGER, SECOND_MANAGER]
+    with installed.tx() as tx:
+        names = tenancy.user_names(tx, booking.portal_id)
+    panel = manager.get(f"/app/bookings/{booking.id}").text
+    assert f"{names[MANAGER]}, {names[SECOND_MANAGER]}" in panel
+    stranger = manager.post("/app/bookings", **form(resource, start="15:00", end="16:00", participants=["999"]))
+    assert (stranger.status_code, list(at_fields(stranger))) == (422, ["participants"])
+
+
 # Bad input ----
 
 # What else would be said of a Tuesday evening.
@@ -343,13 +358,13 @@ def test_a_time_that_the_clock_skips_or_shows_twice_is_refused_at_its_field(
     assert everything(installed.engine) == before
 
 
-def test_a_plain_booking_is_twelve_statements_with_those_of_the_bearer(
+def test_a_plain_booking_is_thirteen_statements_with_those_of_the_bearer(
     installed: Installed, resource: Resource, manager: Frame
 ) -> None:
     manager.post("/app/bookings", **form(resource, start="9:00", end="10:00"))
     with counted(installed.engine) as sent:
         made(manager.post("/app/bookings", **form(resource)))
-    assert len(sent) <= 12, "\n".join(sent)
+    assert len(sent) <= 13, "\n".join(sent)
 
 
 def test_every_broken_rule_is_listed_at_the_top(installed: Installed, resource: Resource, manager: Frame) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, select, text, update
 
 from b24app.bitrix import oauth as oauth_client
 from b24app.bitrix.faults import CallerRejected
-from b24app.ledger.models import Base
+from b24app.booking.clients import ClientData
+from b24app.ledger.models import Base, ExternalRef, Portal
+from b24app.ledger.portal_models import Sighting
+from b24app.sync.laid import LaidCrm
 from b24app.sync.manifest import manifest
-from emulator import apps, oauth, placement
+from emulator import apps, oauth, people, placement
 from emulator.state import AppCard
+from tests.factories import make_booking, make_portal, make_resource
 from tests.stand import ADMIN, APP_URL, MANAGER, SECOND_ADMIN, Stand
 from tests.web.installed import Installed, everything, run_installer
 
@@ -84,6 +89,117 @@ def test_a_malformed_event_is_400(installed: Installed, form: dict[str, str]) ->
 
 def test_an_event_of_a_megabyte_is_not_read(installed: Installed) -> None:
     assert post(installed.stand, signed(installed, "ONAPPPAYMENT", {"X": "y" * 1_000_000})).status_code == 413
+
+
+# What people do in the portal ----
+
+
+def item(installed: Installed, event: str, key: str, item_id: int, **auth: str) -> dict[str, str]:
+    """An event about an item of our smart process `key`."""
+    number = LaidCrm.from_json(installed.portal().crm).need(key).entity_type_id
+    return signed(
+        installed,
+        f"ONCRMDYNAMICITEM{event}",
+        {"FIELDS][ID": str(item_id), "FIELDS][ENTITY_TYPE_ID": str(number)},
+        **auth,
+    )
+
+
+def seen(installed: Installed) -> list[tuple[Any, ...]]:
+    """What is to be looked at: kind, id, by whom, whether it has gone, how often told."""
+    with installed.tx() as tx:
+        rows = tx.scalars(select(Sighting).order_by(Sighting.kind, Sighting.remote_id))
+        return [(row.kind, row.remote_id, row.user_id, row.gone, row.times) for row in rows]
+
+
+def test_items_of_ours_are_looked_at_once_however_often_they_are_told_of(installed: Installed) -> None:
+    with installed.tx() as tx:
+        tx.execute(text("DELETE FROM procrastinate_jobs"))
+    for _ in range(3):
+        assert post(installed.stand, item(installed, "UPDATE", "bookings", 7, user_id=str(MANAGER))).status_code == 200
+    post(installed.stand, item(installed, "ADD", "resources", 7))
+    assert seen(installed) == [("item", 7, MANAGER, False, 3), ("resource", 7, None, False, 1)]
+    assert _waiting_drains(installed) == 1
+
+
+def test_the_last_word_says_whether_it_has_gone(installed: Installed) -> None:
+    """Events overtake each other; what stands there is read anyway, so an old word costs one look."""
+    post(installed.stand, item(installed, "DELETE", "bookings", 7, user_id=str(MANAGER)))
+    assert seen(installed) == [("item", 7, MANAGER, True, 1)]
+    post(installed.stand, item(installed, "UPDATE", "bookings", 7))
+    assert seen(installed) == [("item", 7, MANAGER, False, 2)]
+
+
+def test_a_smart_process_of_ours_is_known_by_its_number_afterwards(installed: Installed) -> None:
+    laid = LaidCrm.from_json(installed.portal().crm).need("bookings")
+    post(installed.stand, signed(installed, "ONCRMTYPEDELETE", {"FIELDS][ID": str(laid.id)}))
+    post(installed.stand, signed(installed, "ONCRMTYPEUPDATE", {"FIELDS][ID": "999"}))
+    assert seen(installed) == [("type", laid.entity_type_id, None, True, 1)]
+
+
+FOREIGN = (
+    ("ONCALENDARENTRYUPDATE", {"id": "41"}),
+    ("ONCALENDARENTRYDELETE", {"id": "42"}),
+    ("ONCRMDEALUPDATE", {"FIELDS][ID": "43"}),
+    ("ONCRMCONTACTDELETE", {"FIELDS][ID": "44"}),
+    ("ONCRMCOMPANYUPDATE", {"FIELDS][ID": "45"}),
+    ("ONCRMDYNAMICITEMADD", {"FIELDS][ID": "46", "FIELDS][ENTITY_TYPE_ID": "777"}),
+    ("ONCRMTYPEUPDATE", {"FIELDS][ID": "777"}),
+)
+
+
+def test_what_is_none_of_ours_costs_a_look_and_no_lock_and_leaves_nothing(installed: Installed) -> None:
+    before, statements, drains = everything(installed.engine), list[str](), _waiting_drains(installed)
+    here = threading.get_ident()  # the log of calls is written beside
+
+    def note(*args: Any) -> None:
+        if threading.get_ident() == here:
+            statements.append(args[2])
+
+    event.listen(installed.engine, "before_cursor_execute", note)
+    rounds = 20
+    for _ in range(rounds):
+        for name, data in FOREIGN:
+            assert post(installed.stand, signed(installed, name, data)).status_code == 200
+    assert len(statements) <= 3 * rounds * len(FOREIGN)
+    assert [one for one in statements if not one.lstrip().startswith("SELECT") or " FOR " in one] == []
+    assert everything(installed.engine) == before
+    assert _waiting_drains(installed) == drains
+
+
+def test_cards_and_appointments_that_concern_a_booking_are_looked_at(installed: Installed) -> None:
+    with installed.tx() as tx:
+        portal = tx.get_one(Portal, installed.portal().id)
+        room = make_resource(tx, portal, now=installed.stand.now)
+        client = ClientData("contact", "Ирина Белова", crm_id=44)
+        booking = make_booking(tx, portal, room, now=installed.stand.now, client=client, deal_id=43)
+        other = make_portal(tx)
+        foreign = make_booking(
+            tx, other, make_resource(tx, other, now=installed.stand.now), now=installed.stand.now, deal_id=55,
+            client=ClientData("company", "ООО «Ромашка»", crm_id=45),
+        )  # fmt: skip
+        for one, remote_id in ((booking, 41), (foreign, 42)):
+            tx.execute(update(ExternalRef).where(ExternalRef.booking_id == one.id).values(remote_id=remote_id))
+    for name, data in FOREIGN:
+        post(installed.stand, signed(installed, name, data))
+    post(installed.stand, signed(installed, "ONCRMDEALDELETE", {"FIELDS][ID": "55"}))
+    assert [row[:2] for row in seen(installed)] == [("contact", 44), ("deal", 43), ("event", 41)]
+
+
+@pytest.mark.parametrize("data", [{}, {"ID": "7"}, {"FIELDS": "7"}, {"FIELDS][ID": "seven"}, {"FIELDS][ID": "0"}])
+def test_an_event_about_nothing_is_400(installed: Installed, data: dict[str, str]) -> None:
+    before = everything(installed.engine)
+    assert post(installed.stand, signed(installed, "ONCRMDEALUPDATE", data)).status_code == 400
+    assert everything(installed.engine) == before
+
+
+def test_what_people_do_in_the_portal_arrives(installed: Installed) -> None:
+    """Through the portal's own sender, with the bindings of the installer."""
+    stand = installed.stand
+    number = LaidCrm.from_json(installed.portal().crm).need("bookings").entity_type_id
+    made = people.add_item(stand.portal, MANAGER, number, {"title": "Сама"})
+    stand.deliver()
+    assert [row[:3] for row in seen(installed)] == [("item", made["id"], MANAGER)]
 
 
 # ONAPPINSTALL ----

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 from werkzeug.routing import Rule
 
 from b24app.booking.clients import ClientData
 from b24app.booking.closures import ClosureData, save_closure
 from b24app.booking.policies import make_policy, save_policy
 from b24app.booking.tariffs import save_tariff
-from b24app.ledger.models import Base
+from b24app.ledger.models import Base, ExternalRef
 from b24app.ledger.session import transaction
 from b24app.scheduling.pricing import Tariff
 from tests.factories import ADMIN, installation_of, make_booking, make_portal, make_resource, make_service
@@ -63,6 +63,7 @@ def two(app: Flask, engine: Engine, now: datetime) -> Two:
         ids = {
             "booking_id": booking.id, "number": booking.number, "resource_id": room.id, "closure_id": closure.id,
             "service_id": service.id, "tariff_id": tariff.id, "policy_id": policy.id,
+            "ref_id": tx.scalars(select(ExternalRef.id).where(ExternalRef.booking_id == booking.id).limit(1)).one(),
         }  # fmt: skip
     return Two(a.id, ids, {"Authorization": f"Bearer {bearer}"})
 

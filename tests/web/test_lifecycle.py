@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from b24app.bitrix.throttle import LocalThrottle, Throttles
 from b24app.jobs.app import Tools
 from b24app.jobs.periodic import erase_tenants
 from b24app.ledger import tenancy
 from b24app.ledger.models import AdminToken, Base, Booking, Client, Installation, Portal, PortalUser, Resource
 from b24app.ledger.session import DatabaseError, Tx
+from b24app.sync.install import STEPS
+from b24app.sync.throttles import SharedThrottles
 from b24app.sync.tokens import Reach
+from b24app.web.visit import utc_now
 from emulator import apps, oauth, placement
 from emulator.state import AppCard
 from tests import factories
@@ -57,7 +59,7 @@ def count(installed: Installed, table: type[Base]) -> int:
 
 def tools(installed: Installed) -> Tools:
     """What a worker beside the application has."""
-    throttles = Throttles(lambda: LocalThrottle(time.time, time.sleep))
+    throttles = SharedThrottles(installed.engine, utc_now, time.sleep)
     http = installed.stand.app.extensions["b24"].http
     return Tools(Reach(installed.engine, http, throttles, lambda: installed.stand.now), dead_after=20)
 
@@ -102,7 +104,7 @@ def test_the_installer_runs_again_from_the_application(installed: Installed) -> 
     form = {"bearer": frame.bearer, "token": frame.token, "where": "installer"}
     page = installed.stand.client.post("/b24/again", data=form, base_url=APP_URL)
     assert page.status_code == 200
-    assert page.text.count('data-state="done"') == 8
+    assert page.text.count('data-state="done"') == len(STEPS)
     frame = Frame(installed.stand.client, page, frame.token)
     run_installer(frame)
     assert len(installed.stand.portal.types) == 2

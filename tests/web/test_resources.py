@@ -7,15 +7,18 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from b24app import texts
 from b24app.booking.resources import SpecialDay, archive_resource
 from b24app.ledger import facilities, queries
-from b24app.ledger.models import Installation, Resource, Service
+from b24app.ledger.models import ExternalRef, Installation, Resource, Service
 from b24app.scheduling.hours import OpeningHours, Stretch
 from b24app.web.forms_facilities import hours_text, parse_hours
 from emulator import faults
+from emulator.calendar_sections import add_section
 from tests.factories import ADMIN
+from tests.stand import ADMIN as ADMIN_ID
 from tests.stand import MANAGER, SECOND_MANAGER, Frame
 from tests.web.installed import Installed, everything
 from tests.web.test_board import booked, room, words
@@ -404,3 +407,49 @@ def test_a_part_of_something_offered_is_not_archived(installed: Installed, admin
     assert "Зал целиком" in answer.text
     assert value_of(answer, "special-0-day") == "2026-05-09"
     assert everything(installed.engine) == before
+
+
+def test_another_calendar_takes_the_events_of_bookings_to_come_along(installed: Installed, admin: Frame) -> None:
+    far = installed.stand.portal
+    resource = room(installed)
+    booked(installed, resource, 30)
+    section = add_section(far, "company_calendar", 0, "Студии", ADMIN_ID, far.world.now())["id"]
+    page = admin.get(f"/app/resources/{resource.id}")
+    assert f'value="company:{section}"' in page.text
+    revision = value_of(page, "revision")
+    shown = form(name=resource.name, hours_5="0:00–24:00", revision=revision, calendar_mode=f"company:{section}")
+    assert admin.post(f"/app/resources/{resource.id}", **shown).status_code == 200
+    with installed.tx() as tx:
+        targets = {ref.target: ref.dirty_since for ref in tx.scalars(select(ExternalRef).filter_by(kind="event"))}
+    assert targets.keys() == {"company", f"company:{section}"}
+    assert all(targets.values())
+    assert f'value="company:{section}" selected' in admin.get(f"/app/resources/{resource.id}").text
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({"calendar_mode": "company:987654"}, {"calendar_mode": "unknown_calendar"}),
+        ({"calendar_mode": "company:x"}, {"calendar_mode": "unknown_calendar"}),
+        ({"calendar_mode": "user"}, {"calendar_mode": "unknown_calendar"}),
+        ({"calendar_mode": "group"}, {"calendar_group": "unknown_group"}),
+        ({"calendar_mode": "group", "calendar_group": "77"}, {"calendar_group": "unknown_group"}),
+    ],
+)
+def test_a_calendar_that_there_is_not_is_refused_at_its_field(
+    installed: Installed, admin: Frame, changed: dict[str, str], fields: dict[str, str]
+) -> None:
+    before = everything(installed.engine)
+    answer = admin.post("/app/resources", **form(**changed))
+    assert (answer.status_code, at_fields(answer)) == (422, {name: sentence(code) for name, code in fields.items()})
+    assert everything(installed.engine) == before
+
+
+def test_a_workgroups_calendar_is_named_by_its_number(installed: Installed, admin: Frame) -> None:
+    far = installed.stand.portal
+    far.groups[7] = {"name": "Ресурсы"}
+    section = add_section(far, "group", 7, "Залы", ADMIN_ID, far.world.now())["id"]
+    assert admin.post("/app/resources", **form(calendar_mode="group", calendar_group="7")).status_code == 200
+    resource, _, _ = only(installed)
+    chosen = (resource.calendar_mode, resource.calendar_owner, resource.calendar_section)
+    assert chosen == ("group", 7, section)

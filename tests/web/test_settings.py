@@ -538,7 +538,9 @@ def test_there_are_always_empty_rows(installed: Installed, admin: Frame) -> None
 def test_every_tab_leads_to_a_list(admin: Frame) -> None:
     page = admin.get("/app/services").text
     tabs = re.findall(r'<a href="#(\w+)" hx-get="([^"]+)"', page)
-    assert [name for name, _ in tabs] == ["resources", "closures", "services", "tariffs", "policies", "access"]
+    assert [name for name, _ in tabs] == [
+        "resources", "closures", "services", "tariffs", "policies", "access", "portal", "in_step",
+    ]  # fmt: skip
     for name, path in tabs:
         answer = admin.get(path)
         assert answer.status_code == 200

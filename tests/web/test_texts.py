@@ -112,7 +112,9 @@ def said(page: str) -> str:
 def test_pages_speak_the_portals_language_alone(installed: Installed) -> None:
     resource = room(installed, name="1", city="2")
     booked(installed, resource, title="3", deal_id=1)
-    people = "|".join(user.full_name for user in installed.stand.portal.users.values())
+    far = installed.stand.portal
+    named = [user.full_name for user in far.users.values()] + [row["name"] for row in far.sections.values()]
+    people = "|".join(map(re.escape, named))
     for language, foreign in (("en", CYRILLIC), ("ru", LATIN)):
         frame = installed.open(LANG=language)
         pages = [
