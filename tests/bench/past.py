@@ -55,3 +55,5 @@ def add(engine: Engine, seeded: Seeded) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("SET statement_timeout = 0")
         connection.execute(text("VACUUM ANALYZE"))
+        # Written out now: otherwise commits wait for the disk beside the checkpoint of all that was just made.
+        connection.execute(text("CHECKPOINT"))

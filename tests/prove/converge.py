@@ -31,6 +31,7 @@ from b24app.errors import AppError, Refused
 from b24app.ledger import due, models, outbox, queries, refs
 from b24app.ledger.access import Viewer, codes_of, concerning
 from b24app.ledger.models import Booking, ExternalRef, Grant, History, Portal, Resource, Service
+from b24app.ledger.occupancy import as_interval
 from b24app.ledger.portal_models import Delivery, Draft, RobotCall, Sighting
 from b24app.ledger.session import transaction
 from b24app.scheduling.interval import Interval
@@ -624,8 +625,13 @@ def edit_time(trial: Trial) -> None:
     fields = {names["start_at"]: when.start.isoformat(), names["end_at"]: when.end.isoformat()}
     _in_portal(
         trial, who, "time", lambda: people.edit_item(trial.far, who, trial.type_id, item["id"], fields),
-        booking=booking.id, card=("item", item["id"]), told=f"{when.start:%d %H:%M}–{when.end:%H:%M}",
+        booking=booking.id, card=("item", item["id"]), told=_asks(booking, when),
     )  # fmt: skip
+
+
+def _asks(booking: Booking, when: Interval) -> str:
+    """What an edit of the time asks for; nothing where it stands there already."""
+    return "" if as_interval(booking.during) == when else f"{when.start:%d %H:%M}–{when.end:%H:%M}"
 
 
 def rename_card(trial: Trial) -> None:
@@ -728,7 +734,7 @@ def drag_event(trial: Trial) -> None:
     sure = trial.world.knobs.event_loss == 0
     _in_portal(
         trial, who, "drag", lambda: people_calendar.drag_event(trial.far, who, row["id"], when.start, when.end),
-        booking=booking.id, card=("event", row["id"]), told=f"{when.start:%d %H:%M}" if sure else "",
+        booking=booking.id, card=("event", row["id"]), told=_asks(booking, when) if sure else "",
     )  # fmt: skip
 
 

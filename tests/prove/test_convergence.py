@@ -16,8 +16,10 @@ from tests.prove import converge, report
 
 pytestmark = pytest.mark.prove
 
-SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
 DEEDS = report.rounds(500, 10_000)
+# The same company day after day in `make test`, another one in each `make prove`; SEED replays either.
+USUAL = 4
+SEED = int(os.environ.get("SEED") or (random.SystemRandom().randrange(1_000_000) if DEEDS > 500 else USUAL))
 
 
 @pytest.fixture
