@@ -12,7 +12,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from b24app.ledger.models import Booking, Client, ExternalRef, Resource
+from b24app.ledger.models import Booking, ExternalRef, Resource
 from b24app.ledger.portal_models import Draft
 
 INCOMPLETE, REFUSED, COPY = "incomplete", "refused", "copy"
@@ -80,14 +80,6 @@ def resources_of_items(tx: Session, portal_id: int, item_ids: Collection[int]) -
         )
     )
     return {item_id: resource_id for item_id, resource_id in rows if item_id and resource_id}
-
-
-def known_clients(tx: Session, portal_id: int, kind: str, crm_ids: Collection[int]) -> set[int]:
-    """Those of these contacts or companies that are clients of ours already."""
-    rows = tx.scalars(
-        select(Client.crm_id).where(Client.portal_id == portal_id, Client.kind == kind, Client.crm_id.in_(crm_ids))
-    )
-    return {crm_id for crm_id in rows if crm_id is not None}
 
 
 def keep(
