@@ -28,6 +28,7 @@ from b24app.web import (
     health,
     in_step,
     install,
+    places,
     policies,
     resources,
     robots,
@@ -40,8 +41,8 @@ from b24app.web.visit import Services, page_language, utc_now
 ROOT = Path(__file__).resolve().parent.parent
 FORM_LIMIT_BYTES = 64 * 1024
 BLUEPRINTS = (
-    health, frame, install, events, robots, board, bookings, actions, resources, closures, services, tariffs, policies,
-    access, settings_portal, in_step,
+    health, frame, install, events, robots, board, places, bookings, actions, resources, closures, services, tariffs,
+    policies, access, settings_portal, in_step,
 )  # fmt: skip
 
 

@@ -181,7 +181,7 @@ class PortalUser(Base):
     """A person of the portal whom we have seen or read about: his name for history and boards.
 
     `codes` are his access codes as of `checked_at` (NULL: never read), for what he does in the portal itself, where no
-    frame proves who he is. `dismissed`: works there no more.
+    frame proves who he is. `dismissed`: works there no more. `choice`: how he last had the board (web.choice).
     """
 
     __tablename__ = "portal_user"
@@ -196,6 +196,7 @@ class PortalUser(Base):
     is_admin: Mapped[bool] = flag()
     dismissed: Mapped[bool] = flag()
     checked_at: Mapped[datetime | None]
+    choice: Mapped[dict[str, Any]] = json_object()
 
 
 class Resource(Base):

@@ -9,7 +9,7 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -210,3 +210,28 @@ class RequestLog(Base):
     outcome: Mapped[str]
     milliseconds: Mapped[int] = mapped_column(Integer)
     body: Mapped[str] = mapped_column(EncryptedText)
+
+
+class Feed(Base):
+    """A secret address under which a calendar program reads the bookings of a resource, or those of a person.
+
+    It shows what `created_by` may see at the moment of reading. `secret_hash`: SHA-256 of the address' secret, which
+    is shown once and kept nowhere.
+    """
+
+    __tablename__ = "feed"
+    __table_args__ = (
+        CheckConstraint("(resource_id IS NULL) <> (user_id IS NULL)", name="feed_of_one"),
+        UniqueConstraint("secret_hash", name="feed_secret"),
+        Index("feed_of_portal", "portal_id", "created_by"),
+    )
+
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
+    resource_id: Mapped[int | None] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None]
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    created_by: Mapped[int]
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -38,6 +38,7 @@ from b24app.web.booking_page import (
 )
 from b24app.web.booking_terms import moment
 from b24app.web.caller import card_kind
+from b24app.web.choice import parse_day
 from b24app.web.crm import CardContext, read_card
 from b24app.web.forms_booking import BookingForm, MoveForm, What, WishForm, client_phone
 from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
@@ -468,7 +469,7 @@ def _refused_move(form: MoveForm, refused: Refused, booking_id: uuid.UUID) -> Re
 def _fresh_lane(tx: Session, tenant: Tenant, page: FormPage) -> None:
     """The lane of the place that was taken, for the day that the board beside the form shows."""
     try:
-        day = board.parse_day(page.form.board_day.data or "", "board_day")
+        day = parse_day(page.form.board_day.data or "", "board_day")
         place = page.form.what.resource_id or next(iter(page.form.resource_ids), 0)
         resource = queries.resource(tx, tenant.portal.id, page.visit.viewer, place)
     except (InvalidInput, NotFound):

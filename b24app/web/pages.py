@@ -14,6 +14,7 @@ from b24app.ledger.session import transaction
 from b24app.web import bearer, board
 from b24app.web.board import blueprint
 from b24app.web.bookings import card_of_visit
+from b24app.web.choice import Choice
 from b24app.web.condition import warning
 from b24app.web.crm import CardContext
 from b24app.web.tab import read_tab
@@ -59,7 +60,7 @@ def render_place(visit: Visit, card: CardContext | None) -> str:
     """The whole page for the place where the portal shows us; `card` was read with the visitor's own token."""
     with transaction(services().engine) as tx:
         tenant = current_tenant(tx)
-        shown = board.read_board(tx, tenant, visit, None, now())
+        shown = board.read_board(tx, tenant, visit, Choice(), now())
         tab = read_tab(tx, tenant, visit, card, now()) if card else None
     return render_template(
         "tab/page.html" if tab else "board/page.html",

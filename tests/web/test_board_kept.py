@@ -14,7 +14,7 @@ from b24app.sync.in_step import keep_in_step
 from b24app.sync.pace import Pace
 from b24app.sync.throttles import SharedThrottles
 from b24app.sync.tokens import Reach
-from b24app.web import board
+from b24app.web import ask
 from tests.factories import ADMIN as ADMIN_VIEWER
 from tests.stand import EMPLOYEE, MANAGER, Frame
 from tests.web.installed import Installed
@@ -172,7 +172,7 @@ def test_a_board_is_looked_after_every_few_minutes_all_the_same(installed: Insta
     room(installed)
     frame = installed.open(MANAGER)
     tag = tag_of(frame)
-    installed.stand.now += board.STAYS - timedelta(seconds=1)
+    installed.stand.now += ask.STAYS - timedelta(seconds=1)
     assert asked_again(frame, tag).status_code == 304
     installed.stand.now += timedelta(seconds=1)
     assert asked_again(frame, tag).status_code == 200
