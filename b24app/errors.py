@@ -121,9 +121,12 @@ class InstallationRevoked(Permanent):
 
 
 class Rejected(Permanent):
-    """The far side understood and said no. `code` is its own code, `description` its own words."""
+    """The far side understood and said no. `code` is its own code, `description` its own words.
+
+    Written out it is the code alone: people's names may stand in the words, and what is written out gets into logs.
+    """
 
     def __init__(self, code: str, description: str = "") -> None:
-        super().__init__(code, description)
+        super().__init__(code)
         self.code = code
         self.description = description

@@ -165,6 +165,7 @@ def test_every_other_code_is_a_refusal_in_its_own_words(code: Any, status: int, 
     with pytest.raises(Rejected) as refused:
         portal.call("m")
     assert (refused.value.code, refused.value.description) == (seen, "нет прав")
+    assert str(refused.value) == seen, "the portal's words stay out of logs"
 
 
 def test_too_fast_says_how_long_to_wait() -> None:

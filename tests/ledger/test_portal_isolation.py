@@ -11,10 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from b24app.booking.clients import ClientData
-from b24app.ledger import clients, decided, drafts, people
+from b24app.ledger import clients, decided, drafts, people, robot_calls
 from b24app.ledger.drafts import Known
 from b24app.ledger.models import Booking, ExternalRef, Portal
 from b24app.ledger.people import Employee
+from b24app.ledger.robot_calls import Called
 from tests.factories import make_booking, make_portal, make_resource
 
 Calls = Callable[[Session, int, Booking, ExternalRef, datetime], Any]
@@ -38,6 +39,10 @@ CALLS: dict[str, Calls] = {
     "put_back": lambda tx, b, of, ref, now: decided.put_back(tx, b, ref.id, {}, "print", now),
     "put_back_gone": lambda tx, b, of, ref, now: decided.put_back_gone(tx, b, ref.id, {}, "print", now),
     "forget": lambda tx, b, of, ref, now: decided.forget(tx, b, ref.id),
+    "robot_due": lambda tx, b, of, ref, now: robot_calls.due(tx, b, now, limit=9),
+    "booking_of_item": lambda tx, b, of, ref, now: robot_calls.booking_of_item(tx, b, 29),
+    "resource_of_item": lambda tx, b, of, ref, now: robot_calls.resource_of_item(tx, b, 29),
+    "cards_of": lambda tx, b, of, ref, now: robot_calls.cards_of(tx, b, [of.id]),
     "forgive": lambda tx, b, of, ref, now: decided.forgive(tx, b),
 }
 
@@ -51,6 +56,7 @@ def test_another_portals_ids_find_and_change_nothing(tx: Session, portal: Portal
     ref.remote_id, ref.drawn = 29, {"stage": "confirmed"}
     people.keep(tx, portal.id, [Employee(3, "Анна", frozenset({"U3"}), dismissed=True)], now)
     drafts.keep(tx, portal.id, 5, drafts.COPY, "print", reasons={}, user_id=3, now=now)
+    robot_calls.keep(tx, portal.id, Called("book", "token", "deal:12", {}, user_id=3, waits=True), now)
     tx.flush()
 
     assert CALLS[name](tx, there.id, booking, ref, now) in (None, [], {}, set(), Known())
@@ -60,3 +66,4 @@ def test_another_portals_ids_find_and_change_nothing(tx: Session, portal: Portal
     assert (booking.client_id, clients.by_card(tx, portal.id, "contact", [7])[7].kind) == (booking.client_id, "contact")
     assert people.left_behind(tx, portal.id, now)[0].number == booking.number
     assert list(drafts.of_bookings(tx, portal.id, [5], []).drafts) == [5]
+    assert len(robot_calls.due(tx, portal.id, now, limit=9)) == 1
