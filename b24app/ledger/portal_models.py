@@ -216,7 +216,7 @@ class Feed(Base):
     """A secret address under which a calendar program reads the bookings of a resource, or those of a person.
 
     It shows what `created_by` may see at the moment of reading. `secret_hash`: SHA-256 of the address' secret, which
-    is shown once and kept nowhere.
+    is shown once and kept nowhere. `names`: with the names of clients.
     """
 
     __tablename__ = "feed"
@@ -231,6 +231,7 @@ class Feed(Base):
     resource_id: Mapped[int | None] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     user_id: Mapped[int | None]
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    names: Mapped[bool] = flag()
     created_by: Mapped[int]
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]

@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("resource_id", sa.BigInteger(), nullable=True),
         sa.Column("user_id", sa.BigInteger(), nullable=True),
         sa.Column("secret_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("names", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("created_by", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
