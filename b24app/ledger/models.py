@@ -629,7 +629,7 @@ class ExternalRef(Base):
 
     `kind` item (the smart-process item of a booking or a resource), event (calendar; one per `target`, such as
     `user:5` or `company`), deal (one that we made for a booking) or rows (the product rows of a booking's item). Dirty
-    while `written_revision < revision`; `dirty_since` is NULL when in step. `intent` is committed before the first
+    while `written_revision < revision`; `dirty_since` is NULL when in step. `intent` is committed before each
     write: by its marks a picture is found again after an uncertain answer.
     `drawn` is what the ledger owns in the picture, as we last wrote it: what differs from it over there is somebody's
     wish. `refused`: the print of a wish that was refused and drawn over; once more the same, and it is parked.

@@ -115,7 +115,8 @@ class Events:
             fields |= theirs
             drawn |= {name: one for name, one in (ref.drawn or {}).items() if name in theirs}
         host = {"host": ref.host} if ref.host not in (None, self._me) else {}
-        return Piece(ref, Command("calendar.event.update", {"id": ref.remote_id, **fields, **host}), drawn)
+        command = Command("calendar.event.update", {"id": ref.remote_id, **fields, **host})
+        return Piece(ref, command, drawn, owned.trying(ref, drawn, now.isoformat()))
 
     def _guests(self, ref: ExternalRef) -> list[int]:
         """Who is invited to this event: the participants, but not whose calendar it stands in anyway."""

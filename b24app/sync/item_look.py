@@ -80,7 +80,7 @@ def decide(item_id: int, found: Found, known: Known) -> Meaning:
     if isinstance(found, Missing):
         return _missing(found, ref, draft)
     if ref is not None:
-        return Meaning.WISH if owned.changes(ref.drawn or {}, found.owned) else Meaning.NOTHING
+        return Meaning.WISH if owned.wished(ref, found.owned) else Meaning.NOTHING
     booking_id = marked_booking(found.item)
     if booking_id in known.marked:
         if not found.rival:

@@ -73,7 +73,7 @@ class Items:
         drawn, type_id = self._drawn(ref, fields), self._type.entity_type_id
         if ref.remote_id is not None:
             command = Command("crm.item.update", {"entityTypeId": type_id, "id": ref.remote_id, "fields": fields})
-            return Piece(ref, command, drawn)
+            return Piece(ref, command, drawn, owned.trying(ref, drawn, now.isoformat()))
         command = Command("crm.item.add", {"entityTypeId": type_id, "fields": fields})
         return Piece(ref, command, drawn, {"at": now.isoformat(), "type": "item", "xml_id": self._mark(ref)})
 

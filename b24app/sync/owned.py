@@ -15,10 +15,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from b24app.bitrix.loose import as_map, flag, whole
+from b24app.ledger.models import ExternalRef
 from b24app.sync.laid import LaidCrm
 
 Owned = dict[str, Any]
 DEAL = 2
+MOST_TRIED = 4  # tries in a row without an answer, of which each has drawn something else
 _BINDING = re.compile(r"(?:T[0-9a-f]+_|DYNAMIC_\d+_)?(\d+)", re.IGNORECASE)
 
 
@@ -117,6 +119,20 @@ def of_event(row: Mapping[str, Any]) -> Owned:
         "section": whole(row.get("SECTION_ID")) or whole(row.get("SECT_ID")),
         "busy": str(row.get("ACCESSIBILITY") or "busy") == "busy",
     }
+
+
+def wished(ref: ExternalRef, seen: Mapping[str, Any]) -> Owned:
+    """What somebody has changed in this picture: what is neither as we wrote it, nor as a try of ours may have left it
+    whose answer we did not hear."""
+    tried = (ref.intent or {}).get("tried", ())
+    found = changes(ref.drawn or {}, seen)
+    return {key: value for key, value in found.items() if not any(one.get(key) == value for one in tried)}
+
+
+def trying(ref: ExternalRef, drawn: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """The intent of a change, to be committed before it is sent; earlier ones that were not heard of still count."""
+    tried = (ref.intent or {}).get("tried", [])
+    return {"at": at, "tried": [*tried[-MOST_TRIED + 1 :], dict(drawn)]}
 
 
 def changes(drawn: Mapping[str, Any], seen: Mapping[str, Any]) -> Owned:

@@ -16,7 +16,7 @@ from b24app.ledger.outbox import Outcome
 @dataclass(frozen=True, slots=True)
 class Piece:
     """What is sent for one ref. `drawn`: what of it is ours, in the form of `owned`. `intent` is committed before the
-    call, when something is added or deleted."""
+    call: by it is known again what a try has left whose answer was not heard."""
 
     ref: ExternalRef
     command: Command

@@ -154,7 +154,7 @@ class Drain:
         if found is GONE:
             return True
         there = None if found is None else looker.owned(found)
-        return there is not None and bool(owned.changes(ref.drawn or {}, there))
+        return there is not None and bool(owned.wished(ref, there))
 
     def _carry_out(self, pictures: Pictures, behind: Sequence[ExternalRef]) -> bool:
         try:

@@ -132,7 +132,7 @@ class SeeEvents:
         ref = picture.ref
         if found is GONE:
             self._write(lambda tx: decided.forget(tx, self._portal.id, ref.id))
-        elif isinstance(found, SeenEvent) and owned.changes(ref.drawn or {}, found.owned):
+        elif isinstance(found, SeenEvent) and owned.wished(ref, found.owned):
             self._write(lambda tx: decided.adopt(tx, self._portal.id, ref.id, found.owned, self._now))
 
     def _read(self, wish: _Wish, event: SeenEvent) -> None:
@@ -140,7 +140,7 @@ class SeeEvents:
         self._note_people(wish.picture, event)
         if ref.parked_reason == EVENT_UNSEEN:  # it is shown to us again
             self._write(lambda tx: decided.touch(tx, self._portal.id, ref.id, self._now))
-        changes = owned.changes(ref.drawn or {}, event.owned)
+        changes = owned.wished(ref, event.owned)
         if not changes:
             return
         if changes.keys() <= TIMES and (wanted := _times(event.owned)):
@@ -244,7 +244,7 @@ def _person(sighting: Sighting, picture: Picture) -> int | None:
 
 def _is_wish(picture: Picture, found: Found | None) -> bool:
     if isinstance(found, SeenEvent):
-        return bool(owned.changes(picture.ref.drawn or {}, found.owned))
+        return bool(owned.wished(picture.ref, found.owned))
     return found is GONE
 
 

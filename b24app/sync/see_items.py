@@ -99,7 +99,7 @@ class SeeItems:
 
     def _wish(self, sighting: Sighting, found: Seen, ref: ExternalRef) -> None:
         assert ref.booking_id is not None, "items of this process are bookings'"
-        changes = owned.changes(ref.drawn or {}, found.owned)
+        changes = owned.wished(ref, found.owned)
         person, now = changer(found.item, changes, sighting.user_id), self._desk.now
         pays = self._desk.visited.settings.stage_paid == "record"
         try:

@@ -113,7 +113,7 @@ class SeeResources:
             self._by_hand(sighting, found)
 
     def _of_picture(self, sighting: Sighting, found: Card, ref: ExternalRef) -> None:
-        changes = owned.changes(ref.drawn or {}, found.owned)
+        changes = owned.wished(ref, found.owned)
         with transaction(self._engine) as tx:
             resource, shown = self._shown(tx, ref)
         differs = {key: found.item.get(name) for key, name, value in shown if not _same(found.item.get(name), value)}

@@ -10,13 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from b24app.booking.change import Move, cancel_booking, confirm_booking, move_booking
 from b24app.booking.clients import ClientData
 from b24app.booking.resources import archive_resource
-from b24app.ledger import outbox, refs, tenancy
-from b24app.ledger.models import Booking, ExternalRef, Resource
+from b24app.ledger import outbox, queries, refs, tenancy
+from b24app.ledger.models import Booking, ExternalRef, QuoteLine, Resource
+from b24app.ledger.portal_models import Delivery
 from b24app.ledger.session import DatabaseError, transaction
 from b24app.scheduling.pricing import Tariff
 from b24app.sync.laid import LaidCrm
@@ -378,6 +379,45 @@ def test_change_is_simply_repeated(company: Company, clock: Clock, method: str, 
     rig.drain()
     clock.forward(2)
     rig.drain(2)
+    assert_shown(rig, booking.id)
+
+
+@pytest.mark.parametrize("method", ["crm.item.update", "calendar.event.update"])
+def test_our_own_change_whose_answer_was_lost_is_nobodys_wish(company: Company, clock: Clock, method: str) -> None:
+    """What stands there then is neither what we noted last nor what the booking says now."""
+    rig = company.rig
+    booking = company.book(company.room)
+    rig.drain(2)
+    for hours in (30, 32):  # both tries arrive and neither is noted
+        fault(rig, method, "reset_after")
+        move(company, booking, hours, company.room)
+        with transaction(rig.engine) as tx:
+            one = {"kind": "fixed", "unit_price": Decimal(hours), "amount": Decimal(hours), "added_at": rig.clock()}
+            tx.add(QuoteLine(portal_id=rig.portal_id, booking_id=booking.id, **one))
+        rig.drain()
+        clock.forward(1800)
+    move(company, booking, 34, company.room)
+    rig.drain(3)
+    assert_shown(rig, booking.id)
+    with transaction(rig.engine) as tx:
+        told = [one.action for one in queries.history(tx, rig.portal_id, booking.id)]
+        assert told.count("moved") == 3
+        assert tx.scalars(select(Delivery.code).where(Delivery.code == "put_back")).all() == []
+
+
+def test_wish_beside_a_lost_answer_is_still_heard(company: Company, clock: Clock) -> None:
+    rig = company.rig
+    booking = company.book(company.room)
+    rig.drain()
+    fault(rig, "crm.item.update", "reset_after")
+    move(company, booking, 30, company.room)
+    rig.drain()
+    clock.forward(2)
+    (item,) = items_of(rig, booking.id)
+    item["stageId"] = item["stageId"].rpartition(":")[0] + ":FAIL"
+    rig.drain(3)
+    with transaction(rig.engine) as tx:
+        assert queries.booking_state(tx, rig.portal_id, booking.id).stage == "cancelled"
     assert_shown(rig, booking.id)
 
 
