@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 
 from b24app import texts
 from b24app.errors import NotFound
-from b24app.ledger import people, refs, sweeps, tenancy
+from b24app.ledger import limits, people, refs, sweeps, tenancy
 from b24app.ledger.models import Portal
 from b24app.ledger.people import LeftBehind
 from b24app.ledger.portal_models import Draft, Sweep
@@ -53,7 +53,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class InStepPage:
-    """What templates/settings/_in_step.html shows."""
+    """What templates/settings/_in_step.html shows. `silent_until`: when a portal that does not answer is tried again."""
 
     backlog: Backlog
     waited: str
@@ -62,6 +62,7 @@ class InStepPage:
     drafts: Sequence[Line]
     left_behind: Sequence[Line] = ()
     lost_crm: bool = False
+    silent_until: str = ""
     told: str = ""
 
     @property
@@ -132,10 +133,21 @@ def _page(tx: Session, told: str = "") -> Response:
         parked=[_parked(portal, one) for one in sweeps.parked(tx, portal.id, SHOWN)],
         drafts=[_draft(portal, one) for one in sweeps.waiting_drafts(tx, portal.id, SHOWN)],
         left_behind=[_left_behind(one) for one in people.left_behind(tx, portal.id, now(), SHOWN)],
+        silent_until=_silent_until(portal.id),
         lost_crm=portal.level == "B" and not LaidCrm.from_json(portal.crm).complete,
         told=told,
     )
     return settings.show_list("settings/_in_step.html", page=page)
+
+
+def _silent_until(portal_id: int) -> str:
+    """When a portal that did not answer is tried again, in words."""
+    until = limits.silent_until(services().engine, portal_id)
+    return (
+        ""
+        if until is None
+        else texts.moment(current_visit().language, max(until, now()), ZoneInfo(current_visit().time_zone), now())
+    )
 
 
 def _ago(since: datetime) -> str:

@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from b24app.ledger import sweeps
 from b24app.ledger.models import ExternalRef
-from b24app.ledger.portal_models import Draft
+from b24app.ledger.portal_models import Draft, PortalPace
 from tests import factories
 from tests.stand import MANAGER
 from tests.web.installed import Installed
@@ -97,6 +97,15 @@ def test_cards_that_are_no_bookings_are_listed(installed: Installed) -> None:
     page = said(installed.open().get("/app/in-step"))
     assert "Карточка № 77" in page
     assert "причина в комментарии карточки" in page
+
+
+def test_a_portal_that_does_not_answer_is_named(installed: Installed, booked: int) -> None:
+    frame, now = installed.open(), installed.stand.now
+    with installed.tx() as tx:
+        tx.merge(PortalPace(portal_id=installed.portal().id, counted_at=now, silent_until=now + timedelta(minutes=4)))
+    page = said(frame.get("/app/in-step"))
+    assert "does not answer" in page or "не отвечает" in page
+    assert "9:04" in page
 
 
 def test_only_administrators_come_in(installed: Installed) -> None:
