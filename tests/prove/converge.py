@@ -28,7 +28,7 @@ from b24app.booking.change import Move, cancel_booking, confirm_booking, move_bo
 from b24app.booking.payments import MoneyData, record_payment
 from b24app.booking.reserve import BookingRequest, book
 from b24app.errors import AppError, Refused
-from b24app.ledger import due, models, outbox, queries, refs
+from b24app.ledger import due, models, outbox, queries, refs, tenancy
 from b24app.ledger.access import Viewer, codes_of, concerning
 from b24app.ledger.models import Booking, ExternalRef, Grant, History, Portal, Resource, Service
 from b24app.ledger.occupancy import as_interval
@@ -51,6 +51,7 @@ from b24app.sync.tokens import Reach, portal_client
 from emulator import delivery, faults, people, people_calendar, placement
 from emulator import event as portal_events
 from emulator.errors import RestError
+from emulator.state import AppCard
 from emulator.transport import EmulatorAdapter
 from tests import factories
 from tests.prove.race import OVERLAPS
@@ -123,6 +124,7 @@ class Trial:
     touched: set[uuid.UUID] = field(default_factory=set)
     hidden: set[int] = field(default_factory=set)  # events that were made private or deleted: they may end unseen
     commits_left: int | None = None
+    card: AppCard = field(init=False)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -159,7 +161,7 @@ class Trial:
     # The company ----
 
     def _install(self) -> None:
-        card = self.stand.add_card()
+        self.card = card = self.stand.add_card()
         run_installer(self.stand.open(card))
         assert placement.finish_install(self.far, self.far.users[ADMIN], card)
         self.stand.deliver()
@@ -264,6 +266,14 @@ class Trial:
         self.world.knobs.change({"event_loss": 0.0, "event_double": 0.0, "event_hold": 0.0, "event_shuffle": False})
         delivery.release(self.world)
 
+    def admin_comes(self) -> None:
+        """Workers have died renewing pairs until none was left: everything waits for an administrator."""
+        with transaction(self.engine) as tx:
+            alone = not tenancy.living_pairs(tx, self.portal_id)
+        if alone:
+            assert self.stand.open(self.card, ADMIN).page.status_code == 200
+            self.counts["admin came"] += 1
+
     def quiet(self) -> None:
         """No weather, no deeds: until nothing waits. Then one sweep, and again."""
         self.calm()
@@ -277,6 +287,7 @@ class Trial:
                 print("settle", turn, self.now, self.waiting()[:4], flush=True)
             portal_events.deliver_due(self.world, everything=True)
             self.clock_decides()
+            self.admin_comes()
             while self.work():
                 pass
             if not self.waiting():
