@@ -51,11 +51,14 @@ def expected(tx: Session, portal_id: int, since: datetime) -> list[Expected]:
     return [Expected(*row) for row in rows]
 
 
-def known_items(tx: Session, portal_id: int) -> set[int]:
-    """The portal's ids of all items of ours, whatever their state."""
+def known_items(tx: Session, portal_id: int, *, of_resources: bool) -> set[int]:
+    """The portal's ids of all items of resources, or of bookings, whatever their state. Both are counted from 1."""
     rows = tx.scalars(
         select(ExternalRef.remote_id).where(
-            ExternalRef.portal_id == portal_id, ExternalRef.kind == "item", ExternalRef.remote_id.is_not(None)
+            ExternalRef.portal_id == portal_id,
+            ExternalRef.kind == "item",
+            ExternalRef.remote_id.is_not(None),
+            (ExternalRef.resource_id if of_resources else ExternalRef.booking_id).is_not(None),
         )
     )
     return {remote_id for remote_id in rows if remote_id is not None}

@@ -119,7 +119,8 @@ class _Sweep:
 
     def _items(self, client: AdminClient, kind: str, laid: LaidType, pictures: Sequence[Expected]) -> None:
         with transaction(self._engine) as tx:
-            known, drafts = sweeps.known_items(tx, self._portal_id), sweeps.drafts(tx, self._portal_id)
+            known = sweeps.known_items(tx, self._portal_id, of_resources=kind == RESOURCE)
+            drafts = sweeps.drafts(tx, self._portal_id) if kind == ITEM else {}
         ours = {one.remote_id: one for one in pictures}
         changed, strange, stands = [], [], set()
         for item in self._listed(client, kind, laid):

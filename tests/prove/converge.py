@@ -432,7 +432,8 @@ class Trial:
         """Cards that nobody accounts for, marks that stand twice."""
         wrong: list[str] = []
         with transaction(self.engine) as tx:
-            ours = set(tx.scalars(select(ExternalRef.remote_id).where(ExternalRef.kind == "item")))
+            of_bookings = (ExternalRef.kind == "item", ExternalRef.booking_id.is_not(None))
+            ours = set(tx.scalars(select(ExternalRef.remote_id).where(*of_bookings)))
             drafts = set(tx.scalars(select(Draft.remote_id)))
             shown = set(tx.scalars(select(ExternalRef.remote_id).where(ExternalRef.kind == "event")))
         for item_id, item in self.far.items.get(self.type_id, {}).items():

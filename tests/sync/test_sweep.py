@@ -140,6 +140,17 @@ def test_a_card_of_nobody_is_found_once_and_again_when_somebody_edits_it(rig: Ri
     assert hints(rig) == {("item", 990)}
 
 
+def test_a_card_of_nobody_is_not_taken_for_the_resource_whose_item_has_the_same_number(
+    rig: Rig, booked: Booking
+) -> None:
+    compared(rig)
+    number = max(one["id"] for one in rig.items("resources"))
+    cards = rig.far.items[_crm(rig).need("bookings").entity_type_id]
+    cards[number] = {**_card(rig), "id": number, "xmlId": "", "title": "Вручную"}
+    compared(rig)
+    assert ("item", number) in hints(rig)
+
+
 def test_a_portal_that_does_not_answer_leaves_a_failed_sweep_and_the_next_one_begins_anew(
     rig: Rig, booked: Booking
 ) -> None:
@@ -172,6 +183,7 @@ def test_a_sweep_of_one_portal_sees_nothing_of_another(rig: Rig, booked: Booking
     with transaction(rig.engine) as tx:
         other: Portal = make_portal(tx)
         assert sweeps.expected(tx, other.id, rig.clock() - timedelta(days=30)) == []
-        assert sweeps.known_items(tx, other.id) == set()
+        assert sweeps.known_items(tx, other.id, of_resources=False) == set()
+        assert sweeps.known_items(tx, other.id, of_resources=True) == set()
         assert sweeps.backlog(tx, other.id)[:3] == (0, 0, 0)
         assert sweeps.parked(tx, other.id) == []
