@@ -176,7 +176,8 @@ class SeeItems:
             with transaction(self._engine) as tx:
                 ref = decided.locked(tx, self._portal_id, ref_id)
                 if ref is not None:
-                    self._desk.tell_of(tx, ref, ref.revision, "put_back", error, person)
+                    # The number before it was attached: the next refusal will take the one it has now.
+                    self._desk.tell_of(tx, ref, ref.revision - 1, "put_back", error, person)
                     refs.wake(tx, self._portal_id)
 
     def _copy(self, sighting: Sighting, found: Seen) -> None:

@@ -218,6 +218,10 @@ def test_a_restored_card_of_a_time_that_is_taken_stays_cancelled_with_the_reason
     assert (doings.booking(booking_id).stage, doings.item(item_id)["ours"]) == ("cancelled", "cancelled")
     assert (doings.reasons(), doings.item_of(booking_id)) == (["taken"], item_id)
 
+    doings.drag(item_id, "expired")
+    doings.tell(item_id)
+    assert len(doings.reasons()) == 2, "what is refused next has a reason of its own"
+
 
 def test_a_card_that_we_were_about_to_draw_over_is_not_made_again_when_somebody_has_deleted_it(doings: Doings) -> None:
     booking_id, item_id = confirmed(doings)
