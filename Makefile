@@ -1,4 +1,4 @@
-# make demo | test | prove | bench | lint | clean     (what each does: README.md)
+# make demo | test | prove | bench | screens | lint | clean     (what each does: README.md)
 #
 # Needs Python 3.11 or newer with its venv module; everything else is installed into .venv from pinned requirements.
 # Settings:  FRESH=1  BROWSER=skip  PYTEST_ARGS="-k board"  JOBS=2 (test processes)  PORTAL_PORT=8024  APP_PORT=8000  PYTHON=python3.12
@@ -15,7 +15,7 @@ APT_GET := DEBIAN_FRONTEND=noninteractive apt-get -qq
 RUN := .venv/installed-run
 DEV := .venv/installed-dev
 
-.PHONY: demo test prove bench lint clean browser
+.PHONY: demo test prove bench screens lint clean browser
 
 demo: $(RUN)
 	@exec $(PY) -m emulator.demo
@@ -28,6 +28,9 @@ prove: $(DEV)
 
 bench: $(DEV) browser
 	$(PY) -m tests.bench
+
+screens: $(DEV) browser
+	$(PY) -m tests.screens
 
 lint: $(DEV)
 	$(PY) -m ruff check .

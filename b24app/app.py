@@ -19,11 +19,16 @@ from b24app.sync.call_log import CallLog
 from b24app.web import (
     access,
     actions,
+    assets,
     board,
     bookings,
+    cell,
+    chosen,
     closures,
+    drop,
     errors,
     events,
+    feeds,
     frame,
     health,
     in_step,
@@ -32,8 +37,11 @@ from b24app.web import (
     policies,
     resources,
     robots,
+    search,
     services,
     settings_portal,
+    sheets,
+    tab_times,
     tariffs,
 )
 from b24app.web.visit import Services, page_language, utc_now
@@ -41,8 +49,8 @@ from b24app.web.visit import Services, page_language, utc_now
 ROOT = Path(__file__).resolve().parent.parent
 FORM_LIMIT_BYTES = 64 * 1024
 BLUEPRINTS = (
-    health, frame, install, events, robots, board, places, bookings, actions, resources, closures, services, tariffs,
-    policies, access, settings_portal, in_step,
+    health, frame, assets, install, events, robots, board, places, cell, drop, chosen, bookings, actions, resources,
+    closures, services, tariffs, policies, access, settings_portal, in_step, search, tab_times, sheets, feeds,
 )  # fmt: skip
 
 
@@ -57,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         CLOCK=utc_now,
         MAX_FORM_MEMORY_SIZE=FORM_LIMIT_BYTES,
         SEND_FILE_MAX_AGE_DEFAULT=3600,
+        WTF_I18N_ENABLED=False,  # what a validator says is a code, and `texts` has the words
         BABEL_TRANSLATION_DIRECTORIES=str(ROOT / "b24app" / "translations"),
     )
     app.extensions["b24"] = make_services(settings)

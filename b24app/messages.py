@@ -32,6 +32,7 @@ MESSAGES: dict[str, str] = {
     "field.unknown_step": N_("Choose a step from the list"),
     "field.unknown_group": N_("There is no calendar of such a workgroup that you may write to"),
     "field.unknown_calendar": N_("Choose where bookings are shown in the calendar"),
+    "field.too_many_feeds": N_("You have fifty links already. Revoke those that nobody needs"),
     "field.unknown_choice": N_("Choose a value from the list"),
     "field.min_over_max": N_("The shortest booking cannot be longer than the longest one"),
     "field.too_long": N_("Bookings this long are not allowed here"),
@@ -166,6 +167,7 @@ MESSAGES: dict[str, str] = {
     # rights (errors.NotAllowed)
     "not_allowed.book": N_("You may not book this resource. An administrator can give you the right"),
     "not_allowed.move": N_("This booking cannot be moved there"),
+    "not_allowed.not_served": N_("What is booked cannot be had there"),
     "not_allowed.cancel": N_("This booking cannot be cancelled any more"),
     "not_allowed.payment_first": N_("Here the first payment confirms a booking. Record the payment instead"),
     "not_allowed.expired": N_("The time to confirm this booking is over"),
@@ -269,6 +271,9 @@ MESSAGES: dict[str, str] = {
     "event.client": N_("Client: {name}"),
     "event.phone": N_("Phone: {phone}"),
     "event.link": N_("Booking card: {url}"),
+    # calendar feeds
+    "feed.taken": N_("Taken"),
+    "feed.mine": N_("My bookings"),
     # why something is not shown there (external_ref.parked_reason)
     "parked.event_unseen": N_(
         "The event is no longer visible in the calendar. If somebody deleted it, save the booking once more"
@@ -304,6 +309,7 @@ MESSAGES: dict[str, str] = {
     "history.voided": N_("Record of a payment withdrawn"),
     "history.undone": N_("Undone"),
     "history.edited": N_("Changed in its card"),
+    "history.described": N_("Comment or participants changed"),
     "payment.in_portal": N_("In the portal"),
     "history": N_("Booking changed"),
     # comments in cards and notices to people (sync.wording); what is not here is said as in the history
@@ -435,6 +441,7 @@ PLURALS: dict[str, tuple[str, str]] = {
     "difference.event_missing": NN_("{count} event is missing", "{count} events are missing"),
     "days": NN_("{count} day", "{count} days"),
     "people": NN_("for {count} person", "for {count} people"),
+    "tries": NN_("{count} try", "{count} tries"),
     "repeat.days": NN_("every {count} day", "every {count} days"),
     "repeat.weeks": NN_("every {count} week on {days}", "every {count} weeks on {days}"),
     "repeat.months": NN_("every {count} month on day {day}", "every {count} months on day {day}"),

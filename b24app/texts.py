@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gettext
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import cache
@@ -236,18 +236,25 @@ def quota(language: str, of: Mapping[str, Any]) -> str:
 
 
 def policy_words(
-    language: str, policy: Mapping[str, Any], *, priced: bool = True, needs_approval: bool = False
+    language: str,
+    policy: Mapping[str, Any],
+    *,
+    priced: bool = True,
+    needs_approval: bool = False,
+    but: Collection[str] = (),
 ) -> list[str]:
     """The rules in force, a sentence each (`policy` is a whole `Policy.as_dict()`); silent about what is not set.
 
-    `priced`: whether the booking costs anything, so that fees matter.
+    `priced`: whether the booking costs anything, so that fees matter. `but`: what is told elsewhere (begin, cancel,
+    move).
     """
-    found = [_how_it_is_confirmed(language, policy, needs_approval)]
+    found = [] if "begin" in but else [_how_it_is_confirmed(language, policy, needs_approval)]
     if policy["notice_minutes"]:
         found.append(say(language, "policy.notice", term=term(language, policy["notice_minutes"])))
     if policy["pay_minutes"] and priced:
         found.append(say(language, "policy.pay", term=term(language, policy["pay_minutes"])))
-    found += [_change_words(language, policy, "cancel", priced), _move_words(language, policy, priced)]
+    found += [] if "cancel" in but else [_change_words(language, policy, "cancel", priced)]
+    found += [] if "move" in but else [_move_words(language, policy, priced)]
     if policy["no_show_percent"] and priced:
         found.append(say(language, "policy.no_show", percent=percent(language, policy["no_show_percent"])))
     found += [say(language, "policy.quota", quota=quota(language, one)) for one in policy["quotas"]]

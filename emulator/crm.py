@@ -13,7 +13,7 @@ from emulator import crm_history, crm_links, event, recycle
 from emulator.call import Call, mapping
 from emulator.crm_base import Author, default_category, semantics, stage_directory, stages, tell
 from emulator.crm_rights import may, may_see, visible_items
-from emulator.crm_schema import COMPANY, CONTACT, DEAL, Field, fields_of, type_of
+from emulator.crm_schema import COMPANY, CONTACT, DEAL, LEAD, Field, fields_of, type_of
 from emulator.crm_values import UNSET, date_value, stored
 from emulator.errors import RestError
 from emulator.state import Json, Portal
@@ -24,6 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 DAY_S = 86400
+KIND_TITLES = {LEAD: "Лид", DEAL: "Сделка", CONTACT: "Контакт", COMPANY: "Компания"}
 # What starts when an item has entered a stage, and ends with it: automation, which stands above this room and enters
 # itself here.
 ENTERED: list[Callable[[Portal, Json, Author], None]] = []
@@ -131,7 +132,7 @@ def _entered(portal: Portal, item: Json, author: Author) -> None:
 
 def _kind_title(portal: Portal, entity_type_id: int) -> str:
     kind = type_of(portal, entity_type_id)
-    return str(kind["title"]) if kind else {DEAL: "Сделка", CONTACT: "Контакт", COMPANY: "Компания"}[entity_type_id]
+    return str(kind["title"]) if kind else KIND_TITLES[entity_type_id]
 
 
 def _written(portal: Portal, fields: dict[str, Field], given: Json, item: Json | None = None) -> Json:
@@ -213,7 +214,7 @@ def _defaults(portal: Portal, entity_type_id: int, fields: dict[str, Field], aut
 
 def _place(portal: Portal, entity_type_id: int, item: Json, new: Json) -> None:
     """Funnel and stage: defaults where nothing is written, refusal of what does not belong together."""
-    if entity_type_id in (CONTACT, COMPANY):
+    if entity_type_id in (LEAD, CONTACT, COMPANY):
         return
     funnels = portal.categories.get(entity_type_id, {})
     if new.get("categoryId") is None:

@@ -1,4 +1,4 @@
-"""The older methods ``crm.deal.*``, ``crm.contact.*`` and ``crm.company.*``.
+"""The older methods ``crm.lead.*``, ``crm.deal.*``, ``crm.contact.*`` and ``crm.company.*``.
 
 They are a thin dress over the same items: names in capitals, ids as strings, refusals with an empty code. Facts:
 "crm/deals", "crm/contacts" and "crm/companies" of the documentation.
@@ -10,7 +10,7 @@ from typing import Any
 
 from emulator import crm, crm_filter
 from emulator.call import Call, integer, mapping, method, values
-from emulator.crm_schema import CLASSIC, COMPANY, CONTACT, Field, fields_of
+from emulator.crm_schema import CLASSIC, COMPANY, CONTACT, LEAD, Field, fields_of
 from emulator.errors import RestError
 from emulator.state import Json
 
@@ -59,7 +59,7 @@ def _given(call: Call, kind: int) -> Json:
         for key in MULTIFIELDS
         for one in values(rows.get(key))
     ]
-    if phones and kind in (CONTACT, COMPANY):
+    if phones and kind in (LEAD, CONTACT, COMPANY):
         # Negative keys add beside what is there already.
         found["fm"] = {f"n{index}": one for index, one in enumerate(phones)}
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from emulator.call import Call, Page, integer, mapping, method, truth
 from emulator.crm_base import stage_directory
 from emulator.crm_items import check_employee
-from emulator.crm_schema import COMPANY, CONTACT, DEAL, fields_of
+from emulator.crm_schema import COMPANY, CONTACT, DEAL, LEAD, fields_of
 from emulator.errors import RestError
 from emulator.state import Json, Portal
 
@@ -108,7 +108,7 @@ def _kind(call: Call) -> int:
     check_employee(call)
     number = call.number("entityTypeId")
     fields_of(call.portal, number)
-    if number in (CONTACT, COMPANY):
+    if number in (LEAD, CONTACT, COMPANY):
         raise RestError("ENTITY_TYPE_NOT_SUPPORTED", "Направления не поддерживаются")
     return number
 

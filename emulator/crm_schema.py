@@ -13,9 +13,9 @@ from typing import Any
 from emulator.errors import RestError
 from emulator.state import Json, Portal
 
-DEAL, CONTACT, COMPANY = 2, 3, 4
+LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
 DYNAMIC_FROM = 128
-CLASSIC = {DEAL: "DEAL", CONTACT: "CONTACT", COMPANY: "COMPANY"}
+CLASSIC = {LEAD: "LEAD", DEAL: "DEAL", CONTACT: "CONTACT", COMPANY: "COMPANY"}
 UPPER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Za-z])(?=\d)")
 UF_PREFIX = re.compile(r"^UF_CRM_((\d+)_)?(.+)$")
 
@@ -81,6 +81,25 @@ def _head() -> list[Field]:
         *_fields("opened", "boolean"),
         *_fields("webformId", "integer"),
         *_fields("utmSource utmMedium utmCampaign utmContent utmTerm", "string"),
+    ]
+
+
+def _lead() -> list[Field]:
+    """Without stages: what an application shows in a lead's card does not depend on them."""
+    return [
+        *_head(),
+        *_fields("title", "string", title="Название"),
+        *_fields("name", "string", title="Имя"),
+        *_fields("lastName", "string", title="Фамилия"),
+        *_fields("secondName post address comments honorific companyTitle sourceId sourceDescription", "string"),
+        *_fields("originatorId originId", "string"),
+        *_fields("opportunity", "double"),
+        *_fields("currencyId", "crm_currency"),
+        *_fields("companyId contactId", "integer"),
+        *_fields("contactIds", "crm_contact", multiple=True),
+        *_fields("observers", "user", multiple=True),
+        *_fields("hasPhone hasEmail hasImol", "boolean", read_only=True),
+        *_fields("fm", "crm_multifield", multiple=True),
     ]
 
 
@@ -190,7 +209,7 @@ def forget(portal: Portal) -> None:
 
 
 def _build(portal: Portal, entity_type_id: int) -> dict[str, Field]:
-    makers = {DEAL: _deal, CONTACT: _contact, COMPANY: _company}
+    makers = {LEAD: _lead, DEAL: _deal, CONTACT: _contact, COMPANY: _company}
     kind = type_of(portal, entity_type_id)
     if kind is not None:
         rows = _dynamic(kind)

@@ -11,7 +11,7 @@ from typing import Any
 from emulator import crm, crm_filter
 from emulator.call import Call, Page, integer, mapping, method, paged, truth, values
 from emulator.crm_rights import denied, may
-from emulator.crm_schema import COMPANY, CONTACT, DEAL, Field, type_of
+from emulator.crm_schema import COMPANY, CONTACT, DEAL, LEAD, Field, type_of
 from emulator.errors import RestError, missing_parameter
 from emulator.state import Json, Portal
 
@@ -31,7 +31,7 @@ READ_ONLY = ("id", "priceAccount", "priceExclusive", "priceNetto", "priceBrutto"
 
 def short_code(entity_type_id: int) -> str:
     """The code of an owner's kind: D for deals, T and the hexadecimal number for smart processes."""
-    return {DEAL: "D", CONTACT: "C", COMPANY: "CO"}.get(entity_type_id) or f"T{entity_type_id:x}"
+    return {LEAD: "L", DEAL: "D", CONTACT: "C", COMPANY: "CO"}.get(entity_type_id) or f"T{entity_type_id:x}"
 
 
 def owner_kind(portal: Portal, code: Any) -> int:

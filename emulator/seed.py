@@ -11,7 +11,7 @@ from typing import Any
 
 from emulator import calendar_sections, calendar_store, calendar_zones, crm, crm_funnel, crm_types, methods
 from emulator.crm import Author
-from emulator.crm_schema import COMPANY, CONTACT, DEAL
+from emulator.crm_schema import COMPANY, CONTACT, DEAL, LEAD
 from emulator.state import AuthServer, Json, Portal, User, World
 from emulator.system import ALL_SCOPES
 
@@ -73,6 +73,7 @@ def demo_world(now: float, hosts: Hosts = Hosts()) -> World:
     world, portal = _world(now, hosts, "Студия «Север»")
     _companies_and_contacts(portal, now, len(COMPANIES), len(CONTACTS))
     _deals(portal, now, DEALS)
+    _leads(portal, now)
     _requests_process(portal, now)
     _company_events(portal, now)
     return world
@@ -84,6 +85,7 @@ def small_world(now: float | None = None, hosts: Hosts = TEST_HOSTS) -> World:
     world, portal = _world(now, hosts, "Север")
     _companies_and_contacts(portal, now, 2, 3)
     _deals(portal, now, DEALS[:4])
+    _leads(portal, now)
     return world
 
 
@@ -171,6 +173,16 @@ def _deals(portal: Portal, now: float, rows: Any) -> None:
             "assignedById": MANAGER if number % 2 else SECOND_MANAGER,
         }
         crm.add_item(portal, DEAL, fields, Author(MANAGER, now - (40 - number) * DAY_S), quiet=True)
+
+
+def _leads(portal: Portal, now: float) -> None:
+    """Somebody who is a contact already, and somebody who has only left a name and a phone."""
+    rows: tuple[Json, ...] = (
+        {"title": "Повторная съёмка", "contactIds": [1]},
+        {"title": "Заявка с сайта", "name": "Вера", "lastName": "Полякова", "fm": _reach("8 (999) 000-77-01", "")},
+    )
+    for row in rows:
+        crm.add_item(portal, LEAD, row | {"assignedById": MANAGER}, Author(MANAGER, now - 2 * DAY_S), quiet=True)
 
 
 def _requests_process(portal: Portal, now: float) -> None:

@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { $, words, toast, inSight, openInPortal } = window.page;
+  const { $, words, portal, toast, inSight, openInPortal } = window.page;
   const { clear } = window.board;
 
   // ── the panel ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -28,7 +28,7 @@
 
   async function place() {
     const sight = await inSight(), floats = sight.height < window.innerHeight - 4;
-    const tall = Math.min(window.innerHeight, Math.max(sight.height, 480));
+    const tall = Math.min(window.innerHeight, Math.max(sight.height, 420));
     const top = Math.max(0, Math.min(sight.top, window.innerHeight - tall));
     panel.classList.toggle("floats", floats);
     panel.style.setProperty("--top", `${top}px`);
@@ -42,13 +42,38 @@
     shown = null;
     document.body.classList.remove("has-panel");
     clear();
+    if (done) toast(done.words, { undo: done.undo });
+    done = null;
+  });
+
+  // What was done is told, and can be taken back, where the panel says it no more.
+  let done = null;
+  document.addEventListener("b24:changed", ({ detail }) => { done = panel.open && detail?.undo ? detail : null; });
+
+  // A refusal that is no form again (no right any more, gone) stands above what is there, and takes nothing of it away.
+  document.addEventListener("htmx:after:request", (event) => {
+    const { ctx } = event.detail, pane = $(".pane:not(.refused) .pbody", body);
+    if (!pane || !panel.open || ctx.response.status < 400 || ctx.hx.retarget !== "#panel-body") return;
+    const sentences = new DOMParser().parseFromString(ctx.text, "text/html").querySelectorAll(".refused p");
+    if (!sentences.length) return;
+    event.preventDefault();
+    const note = document.createElement("div");
+    note.className = "note bad";
+    note.id = "problems";
+    note.tabIndex = -1;
+    note.setAttribute("role", "alert");
+    note.append(...sentences);
+    $("#problems", pane)?.remove();
+    pane.prepend(note);
+    note.focus();
   });
   // A click beside the panel closes it, unless that would throw away what was typed.
   panel.addEventListener("input", () => { typed = true; });
   panel.addEventListener("mousedown", (event) => { if (event.target === panel && !typed) closePanel(); });
 
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest?.("[data-close],[data-show],[data-hide],[data-fill],[data-set],[data-open],.why a,.nav a");
+    const button = event.target.closest?.("[data-close],[data-show],[data-hide],[data-fill],[data-set],[data-open],[data-copy],.why a,.nav a");
+    event.target.closest?.(".pmenu .mi")?.closest(".pmenu").hidePopover();
     if (!button) return;
     const act = button.dataset;
     if ("close" in act) closePanel();
@@ -57,9 +82,22 @@
     else if (act.fill) { fill(JSON.parse(act.fill), button.closest("form")); $("[type=submit]", button.closest("form")).focus(); }
     else if (act.set) fill(JSON.parse(act.set), button.closest("form"));
     else if (act.open) openInPortal(act.open);
+    else if (act.copy) copy(act.copy);
     else if (button.matches(".why a")) { event.preventDefault(); focusField(button.hash.slice(1)); }
     else goToSection(button);
   });
+
+  // The clipboard is closed to frames of another site unless the portal has opened it; the old way needs no leave.
+  async function copy(path) {
+    const frame = await portal;
+    const field = document.createElement("textarea");
+    field.value = String(frame ? frame.slider.getUrl(path) : new URL(path, location.href));
+    body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    toast(done ? words.copied : field.value, { bad: !done });
+  }
 
   function goToSection(link) {
     $("[aria-current]", link.parentElement)?.removeAttribute("aria-current");
@@ -70,7 +108,7 @@
     const part = document.getElementById(id);
     part.hidden = !on;
     if (on) { part.scrollIntoView({ block: "nearest" }); ($("[data-first]", part) || $("button", part)).focus(); }
-    else $(`[data-show="${id}"]`).focus();
+    else [...document.querySelectorAll(`[data-show="${id}"]`), $("#panel-title")].find((one) => one.checkVisibility())?.focus();
   }
 
   // Puts a free time into the form; whatever is told about it hears of the change as if it had been typed.

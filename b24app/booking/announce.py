@@ -62,12 +62,16 @@ class Change:
 
 def announce(tx: Tx, portal: Portal, booking: Booking, change: Change, now: datetime) -> None:
     """Writes what this change, which is in the history already, gives rise to. One statement at most."""
-    settings = PortalSettings.from_json(portal.settings)
-    facts = list(facts_of(settings, booking, change))
-    anew = not change.begins and not change.became.keys().isdisjoint(RESCHEDULED)
-    if change.begins or anew:
-        facts += scheduled(settings, booking, now, has_item=change.has_item)
+    anew = not change.became.keys().isdisjoint(RESCHEDULED)
+    facts = facts_because(portal, booking, change, now, scheduling=anew)
     deliveries.plan(tx, booking, facts, now, number=booking.revision, instead=anew)
+
+
+def facts_because(portal: Portal, booking: Booking, change: Change, now: datetime, *, scheduling: bool) -> list[Fact]:
+    """The same as facts, with all that the booking has coming where its time is `scheduling` anew."""
+    settings = PortalSettings.from_json(portal.settings)
+    coming = scheduled(settings, booking, now, has_item=change.has_item) if scheduling else ()
+    return [*facts_of(settings, booking, change), *coming]
 
 
 def facts_of(settings: PortalSettings, booking: Booking, change: Change) -> Iterator[Fact]:
@@ -105,6 +109,12 @@ def _told(settings: PortalSettings, booking: Booking, change: Change) -> list[in
         people.append(int(number))
     found = {person for person in people if person}
     return sorted(found - {actor.id} if actor.kind == "user" else found)
+
+
+def announced_to(portal: Portal, booking: Booking, person: int) -> list[int]:
+    """Who gets a notice of what `person` does to a booking."""
+    change = Change("cancelled", {}, {}, Actor("user", person))
+    return _told(PortalSettings.from_json(portal.settings), booking, change)
 
 
 def _triggers(change: Change) -> Iterator[str]:

@@ -51,3 +51,13 @@ def holiday_dates(country: str, first_year: int, last_year: int) -> Holidays:
 
 def _within(days: Iterable[date], first_year: int, last_year: int) -> frozenset[date]:
     return frozenset(day for day in days if first_year <= day.year <= last_year)
+
+
+@lru_cache(maxsize=256)
+def holiday_name(country: str, day: date, language: str) -> str:
+    """What that public holiday is called, in `language` where the library knows that; "" when there is none."""
+    if country not in _COUNTRIES:
+        return ""
+    spoken = language if language == "ru" else "en_US"
+    found = holidays.country_holidays(country, years=day.year, language=spoken)
+    return str(found.get(day) or "").split(";")[0]

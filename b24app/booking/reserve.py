@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -11,14 +11,15 @@ from typing import Literal
 from b24app.booking import money, others
 from b24app.booking.clients import ClientData, keep_client
 from b24app.booking.scene import Scene, read_scene
-from b24app.booking.story import tell_booked
+from b24app.booking.story import beginning
 from b24app.errors import InvalidInput, NotAllowed, NotFound, PolicyViolation, Refused, SlotTaken, Stale
-from b24app.ledger import catalog, occupancy, queries, refs, writes
+from b24app.ledger import booked, catalog, occupancy, queries, refs, writes
 from b24app.ledger.access import Viewer
+from b24app.ledger.booked import Beside
 from b24app.ledger.catalog import Fact, Offering
 from b24app.ledger.models import Booking, Portal
 from b24app.ledger.occupancy import as_interval
-from b24app.ledger.session import Tx
+from b24app.ledger.session import Tx, keep_plans
 from b24app.scheduling.allocation import Requirement, Seat, Wish
 from b24app.scheduling.interval import Interval
 from b24app.scheduling.policy import Policy, Quota, Violation, expires_at, quota_window, violations
@@ -86,6 +87,7 @@ def book(
     """
     if not 1 <= request.party <= MOST_PARTY:
         raise InvalidInput({"party": "out_of_range"})
+    keep_plans(tx)
     offering = offering_of(tx, portal, request)
     scene = read_scene(tx, portal.id, offering, request.interval, now, locked=True)
     involved = others.lock_involved(tx, portal, scene, request.interval)
@@ -105,26 +107,21 @@ def book(
     others.expire(tx, portal, involved.values(), now)
     wins = opening.stage == Stage.CONFIRMED
     lost = others.settle_rivals(tx, portal, involved.values(), None, seats, now) if wins else []
-    booking = _insert(tx, portal, request, scene, opening, price, viewer=viewer, now=now)
-    if booking is None:  # sent twice, with another time or resource the second time
+    booking = _unwritten(tx, portal, request, scene, opening, price, viewer=viewer, now=now)
+    on = [scene.stock.facts[one] for one in sorted({seat.resource_id for seat in seats})]
+    waits = booked.insert(tx, booking, _beside(portal, request, booking, seats, on, viewer, now, batch), now)
+    if waits is None:  # sent twice, with another time or resource the second time
         made = _made_before(tx, portal, request)
         assert made is not None, "the unique key has just told that it exists"
         if lost:  # nobody may lose for a booking that is not made
             raise Stale(made.revision)
         return made
-    on = [scene.stock.facts[one] for one in sorted({seat.resource_id for seat in seats})]
     if opening.competes:
         writes.keep_claims(tx, portal.id, booking.id, [fact.id for fact in on])
-    else:
-        occupancy.occupy(tx, portal.id, booking.id, seats, request.interval)
     if price is not None:
         writes.add_lines(tx, portal.id, booking.id, price.lines, now)
-    bulk = request.source in BULK_SOURCES
-    tell_booked(
-        tx, portal, booking, actor=viewer.actor, now=now, resource_ids=[fact.id for fact in on], batch=batch, bulk=bulk
-    )
-    refs.draw_booking(tx, portal, booking, on, now, bulk=bulk)
-    refs.wake(tx, portal.id)
+    if not waits:
+        refs.wake(tx, portal.id)
     return booking
 
 
@@ -321,14 +318,26 @@ def opening_of(
     return Opening(Stage.PREBOOKED, held_until, competes, needs_approval)
 
 
-def _insert(
+def _beside(
+    portal: Portal, request: BookingRequest, booking: Booking, seats: Sequence[Seat], on: Sequence[Fact],
+    viewer: Viewer, now: datetime, batch: uuid.UUID | None,
+) -> Beside:  # fmt: skip
+    """What is written with it. What competes takes nothing."""
+    bulk = request.source in BULK_SOURCES
+    after, facts = beginning(
+        portal, booking, actor=viewer.actor, now=now, resource_ids=[fact.id for fact in on], batch=batch, bulk=bulk
+    )
+    taken = () if booking.competes else seats
+    return Beside(taken, after, batch, facts, refs.pictures(portal, booking, on), bulk)
+
+
+def _unwritten(
     tx: Tx, portal: Portal, request: BookingRequest, scene: Scene, opening: Opening, price: Quote | None, *,
     viewer: Viewer, now: datetime,
-) -> Booking | None:  # fmt: skip
+) -> Booking:  # fmt: skip
     client_id = keep_client(tx, portal.id, request.client, request.group) if request.client else None
     total = price.total if price else money.NOTHING
-    return writes.insert_booking(
-        tx,
+    return booked.unwritten(
         portal.id,
         request.interval,
         {

@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from b24app.booking import others
 from b24app.booking.change import Move, cancel_booking, move_booking
 from b24app.booking.reserve import BookingRequest, book, offering_of
-from b24app.booking.terms import Terms, next_free_times, read_terms
+from b24app.booking.terms import Outcome, Terms, move_terms, next_free_times, read_terms
 from b24app.errors import InvalidInput, NotAllowed, NotFound
 from b24app.ledger import catalog, queries, refs, writes
 from b24app.ledger.access import Viewer
@@ -183,7 +184,7 @@ def change_series(
     batch, zone, was = uuid.uuid4(), _zone_of(tx, portal, kept), as_interval(kept.during).start
     changed = []
     for one in _in_order(tx, portal, kept, change, from_day, now):
-        if one.stage not in HOLDING or others.is_over(one, now) or as_interval(one.during).start <= now:
+        if not _still_to_come(one, now):
             continue
         moved = change and _moved_alike(as_interval(one.during).start, was, change, zone)
         seen = revision if one.id == booking_id else one.revision
@@ -194,6 +195,41 @@ def change_series(
         raise NotAllowed("change")
     refs.announce(tx, portal.id)
     return changed
+
+
+def series_outcome(
+    tx: Tx, portal: Portal, booking: Booking, scope: Scope, change: Move, *, now: datetime
+) -> tuple[Outcome, int] | None:
+    """What moving all of `scope` alike comes to, summed up, and how many they are; None where there is no series.
+
+    Reads only. The tariff of each is its own; whether each can go there is for `change_series` to say.
+    """
+    if booking.series_id is None:
+        return None
+    from_day, zone = booking.series_day if scope == "following" else None, _zone_of(tx, portal, booking)
+    was = as_interval(booking.during).start
+    ids = queries.series_ids(tx, portal.id, booking.series_id, from_day)
+    found = [
+        move_terms(tx, portal, one, _moved_alike(as_interval(one.during).start, was, change, zone), zone, now)
+        for one in queries.booking_states(tx, portal.id, ids)
+        if _still_to_come(one, now)
+    ]
+    return _together(found), len(found)
+
+
+def _together(of: Collection[Outcome]) -> Outcome:
+    nothing = Decimal(0)
+    return Outcome(
+        price=sum((one.price for one in of), nothing),
+        fee=sum((one.fee for one in of), nothing),
+        new=sum((one.new for one in of), nothing),
+        net=sum((one.net for one in of), nothing),
+    )
+
+
+def _still_to_come(booking: Booking, now: datetime) -> bool:
+    """Whether a change of the series concerns it: what has begun, was dropped or is over already stays."""
+    return booking.stage in HOLDING and not others.is_over(booking, now) and as_interval(booking.during).start > now
 
 
 def _in_order(

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from b24app.booking.announce import Change, announce
+from b24app.booking.announce import Change, announce, facts_because
 from b24app.ledger import history
 from b24app.ledger.access import Actor
+from b24app.ledger.deliveries import Fact
 from b24app.ledger.models import Booking, Portal
 from b24app.ledger.occupancy import as_interval
 from b24app.ledger.session import Tx
@@ -73,8 +74,7 @@ def tell(
     announce(tx, portal, booking, Change(action, was, became, actor, batch, has_item=portal.level == "B"), now)
 
 
-def tell_booked(
-    tx: Tx,
+def beginning(
     portal: Portal,
     booking: Booking,
     *,
@@ -83,9 +83,9 @@ def tell_booked(
     resource_ids: Collection[int],
     batch: uuid.UUID | None = None,
     bulk: bool = False,
-) -> None:
-    """The first row of a booking's history, and what is owed because of it; of `bulk` ones next to nothing is."""
+) -> tuple[dict[str, Any], list[Fact]]:
+    """What the first row of a booking's history holds, and what is owed because of it; of `bulk` ones next to nothing
+    is."""
     after = snapshot(booking, resource_ids)
-    history.record(tx, booking, "booked", actor=actor, now=now, before={}, after=after, batch=batch)
     change = Change("booked", {}, after, actor, batch, bulk, has_item=portal.level == "B")
-    announce(tx, portal, booking, change, now)
+    return after, facts_because(portal, booking, change, now, scheduling=True)

@@ -13,7 +13,6 @@ from b24app.booking.change import (
     Case,
     Move,
     as_request,
-    cancel_fee,
     check_change,
     differs,
     keeping_place,
@@ -189,13 +188,6 @@ class Outcome:
     def outstanding(self) -> Decimal:
         """What the client still has to pay."""
         return max(self.new - self.net, Decimal(0))
-
-
-def cancel_terms(tx: Tx, portal: Portal, booking: Booking, now: datetime) -> Outcome:
-    """What cancelling costs now."""
-    sums = queries.money(tx, portal.id, booking.id)
-    charge = cancel_fee(portal, booking, sums.price, now)
-    return Outcome(sums.price, charge, charge, sums.paid - sums.refunded)
 
 
 def move_terms(tx: Tx, portal: Portal, booking: Booking, move: Move, zone: ZoneInfo, now: datetime) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -41,6 +42,22 @@ def bookings_ahead(tx: Session, portal_id: int, client_id: int, now: datetime) -
 def bookings_of(tx: Session, portal_id: int, client_id: int) -> list[UUID]:
     """All bookings of a client."""
     return list(tx.scalars(select(Booking.id).where(Booking.portal_id == portal_id, Booking.client_id == client_id)))
+
+
+class Record(NamedTuple):
+    """How often a client has booked, and how often he did not come."""
+
+    bookings: int
+    no_shows: int
+
+
+def record_of(tx: Session, portal_id: int, client_id: int) -> Record:
+    """What a client's bookings come to; what was dropped before it began does not count."""
+    no_show = func.count(Booking.id).filter(Booking.stage == "no_show")
+    stood = Booking.stage.in_(("prebooked", "confirmed", "completed", "no_show"))
+    query = select(func.count(Booking.id), no_show)
+    row = tx.execute(query.where(Booking.portal_id == portal_id, Booking.client_id == client_id, stood)).one()
+    return Record(*row)
 
 
 def repoint(tx: Session, portal_id: int, client_id: int, kind: str, crm_id: int) -> int:

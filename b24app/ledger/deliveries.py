@@ -8,7 +8,7 @@ it one, so whatever is told twice is owed once. `sync.deliveries` sends them. Ro
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,12 +43,15 @@ class Fact:
     bulk: bool = False
 
 
-_ADD = """
+def adding(whose: str, source: str = "") -> str:
+    """SQL that writes the facts `%(facts)s`. `whose`: the booking, resource and item that they are about, and the
+    number in its history; `source` is where that comes from."""
+    return f"""
 INSERT INTO delivery (portal_id, booking_id, resource_id, item_id, number, key, kind, code, recipient, params, due_at,
                       useful_until, bulk)
-SELECT %(portal)s, %(booking)s, %(resource)s, %(item)s, %(number)s, f.*
-FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(codes)s::text[], %(recipients)s::bigint[], %(params)s::jsonb[],
-            %(dues)s::timestamptz[], %(untils)s::timestamptz[], %(bulks)s::boolean[]) AS f
+SELECT %(portal)s, {whose}, f.*
+FROM {source}jsonb_to_recordset(%(facts)s) AS f (key text, kind text, code text, recipient bigint, params jsonb,
+                                         due timestamptz, until timestamptz, bulk boolean)
 ON CONFLICT ON CONSTRAINT delivery_once DO UPDATE
 SET due_at = excluded.due_at, useful_until = excluded.useful_until, recipient = excluded.recipient,
     params = excluded.params, number = excluded.number, tried_at = NULL, attempts = 0, outcome = NULL, done_at = NULL,
@@ -56,13 +59,16 @@ SET due_at = excluded.due_at, useful_until = excluded.useful_until, recipient = 
 WHERE delivery.useful_until <> excluded.useful_until
    OR (delivery.outcome = 'void' AND excluded.useful_until IS NOT NULL)
 """
+
+
+_ADD = adding("%(booking)s, %(resource)s, %(item)s, %(number)s")
 # What was to happen at another time, or to somebody else, and has not been tried yet.
 _ADD_INSTEAD = (
     """
 WITH gone AS (
     UPDATE delivery SET outcome = 'void', done_at = %(now)s
     WHERE portal_id = %(portal)s AND booking_id = %(booking)s AND outcome IS NULL AND tried_at IS NULL
-      AND useful_until IS NOT NULL AND NOT key = ANY(%(keys)s::text[])
+      AND useful_until IS NOT NULL AND key NOT IN (SELECT f ->> 'key' FROM jsonb_array_elements(%(facts)s) AS f)
 )"""
     + _ADD
 )
@@ -100,14 +106,26 @@ def _add(
         item=item_id,
         number=number,
         now=now,
-        keys=[one.key for one in facts],
-        kinds=[one.kind for one in facts],
-        codes=[one.code for one in facts],
-        recipients=[one.recipient for one in facts],
-        params=[Jsonb(dict(one.params)) for one in facts],
-        dues=[one.at or now for one in facts],
-        untils=[one.until for one in facts],
-        bulks=[one.bulk for one in facts],
+        facts=written(facts, now),
+    )
+
+
+def written(facts: Iterable[Fact], now: datetime) -> Jsonb:
+    """Facts as `adding` reads them."""
+    return Jsonb(
+        [
+            {
+                "key": one.key,
+                "kind": one.kind,
+                "code": one.code,
+                "recipient": one.recipient,
+                "params": dict(one.params),
+                "due": (one.at or now).isoformat(),
+                "until": one.until.isoformat() if one.until else None,
+                "bulk": one.bulk,
+            }
+            for one in facts
+        ]
     )
 
 

@@ -17,6 +17,11 @@ _RECORD = """
 INSERT INTO history (portal_id, booking_id, number, at, actor, action, before, after, batch)
 VALUES (%(portal)s, %(booking)s, %(number)s, %(now)s, %(actor)s, %(action)s, %(before)s, %(after)s, %(batch)s)
 """
+# Of one that is inserted by the same statement, as `booked` (ledger.booked).
+FIRST = """
+INSERT INTO history (portal_id, booking_id, number, at, actor, action, before, after, batch)
+SELECT %(portal)s, booked.id, 1, %(now)s, %(created_by)s, 'booked', '{}', %(after)s, %(batch)s FROM booked
+"""
 
 
 def record(

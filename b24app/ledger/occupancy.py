@@ -7,11 +7,13 @@ database's exclusion constraint have the last word (docs/architecture.md, "The o
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
 from psycopg.errors import ExclusionViolation
+from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -107,40 +109,57 @@ def over_on(tx: Session, portal_id: int, resource_ids: Collection[int], now: dat
     return {row[0] for row in rows}
 
 
-_OCCUPY = """
+def occupying(booking: str) -> str:
+    """SQL that inserts the allocations `%(seats)s` of a booking, which is to be joined as `b`."""
+    return f"""
 INSERT INTO allocation (portal_id, booking_id, unit_id, resource_id, during)
-SELECT %(portal)s, %(booking)s, s.unit_id, s.resource_id, tstzrange(s.starts, s.ends)
-FROM unnest(%(units)s::bigint[], %(resources)s::bigint[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-    AS s (unit_id, resource_id, starts, ends)
+SELECT %(portal)s, b.id, s.unit_id, s.resource_id, tstzrange(s.starts, s.ends)
+FROM jsonb_to_recordset(%(seats)s) AS s (unit_id bigint, resource_id bigint, starts timestamptz, ends timestamptz)
 JOIN unit u ON u.id = s.unit_id AND u.portal_id = %(portal)s
 JOIN resource r ON r.id = s.resource_id AND r.portal_id = %(portal)s
-JOIN booking b ON b.id = %(booking)s AND b.portal_id = %(portal)s
+JOIN {booking}
 ORDER BY s.unit_id
 RETURNING id
 """
 
 
+_OCCUPY = occupying("booking b ON b.id = %(booking)s AND b.portal_id = %(portal)s")
+
+
 def occupy(tx: Session, portal_id: int, booking_id: uuid.UUID, seats: Collection[Seat], wanted: Interval) -> None:
     """Inserts the allocations in unit order; raises SlotTaken(wanted) when somebody else holds one of the units, and
     NotFound for what is not this portal's."""
+    with taken_means(wanted):
+        made = select_rows(tx, _OCCUPY, portal=portal_id, booking=booking_id, seats=written(seats))
+    if len(made) != len(seats):
+        raise NotFound("unit")
+
+
+def written(seats: Iterable[Seat]) -> Jsonb:
+    """Seats as `occupying` reads them."""
+    return Jsonb(
+        [
+            {
+                "unit_id": seat.unit_id,
+                "resource_id": seat.resource_id,
+                "starts": seat.during.start.isoformat(),
+                "ends": seat.during.end.isoformat(),
+            }
+            for seat in seats
+        ]
+    )
+
+
+@contextmanager
+def taken_means(wanted: Interval) -> Iterator[None]:
+    """The constraint's refusal becomes SlotTaken(wanted); every other one stays what it is."""
     try:
-        made = select_rows(
-            tx,
-            _OCCUPY,
-            portal=portal_id,
-            booking=booking_id,
-            units=[seat.unit_id for seat in seats],
-            resources=[seat.resource_id for seat in seats],
-            starts=[seat.during.start for seat in seats],
-            ends=[seat.during.end for seat in seats],
-        )
+        yield
     except IntegrityError as error:
         cause = error.orig
         if isinstance(cause, ExclusionViolation) and cause.diag.constraint_name == ALLOCATION_NO_OVERLAP:
             raise SlotTaken(wanted) from error
         raise
-    if len(made) != len(seats):
-        raise NotFound("unit")
 
 
 def release(tx: Session, portal_id: int, booking_ids: Collection[uuid.UUID], now: datetime) -> None:

@@ -6,15 +6,15 @@ One test calls each function with a second portal's ids and expects nothing back
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg.types.range import Range
-from sqlalchemy import Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
@@ -160,6 +160,15 @@ def bookings_of_deal(tx: Session, portal_id: int, viewer: Viewer, deal_id: int) 
 def bookings_of_client(tx: Session, portal_id: int, viewer: Viewer, kind: str, crm_id: int) -> list[BookingRow]:
     """The bookings of a contact or company of the CRM, the newest first."""
     return _visible(tx, portal_id, viewer, _bookings(portal_id).where(Client.kind == kind, Client.crm_id == crm_id))
+
+
+def visible_rows(
+    tx: Session, portal_id: int, viewer: Viewer, wanted: ColumnElement[bool], *,
+    order_by: Sequence[ColumnElement[Any]] = (), limit: int = 200,
+) -> list[BookingRow]:  # fmt: skip
+    """The bookings of which this is true, as far as he may see them; the newest first unless ordered otherwise."""
+    query = _bookings(portal_id).where(wanted).limit(limit)
+    return _visible(tx, portal_id, viewer, query.order_by(None).order_by(*order_by) if order_by else query)
 
 
 def client_of_crm(tx: Session, portal_id: int, kind: str, crm_id: int) -> int | None:
@@ -530,21 +539,39 @@ def resources_of_bookings(
     return found
 
 
-def unit_numbers(tx: Session, portal_id: int, booking_id: uuid.UUID) -> dict[int, list[int]]:
-    """Which of a pool's equal places a booking holds: numbers by resource; only where there are several."""
+class Places(NamedTuple):
+    """Which of a resource's equal places a booking holds, and of how many."""
+
+    numbers: tuple[int, ...]
+    of: int
+
+
+def unit_numbers(tx: Session, portal_id: int, booking_id: uuid.UUID) -> dict[int, Places]:
+    """Which of a pool's equal places a booking holds, by resource; only where there are several."""
     rows = select_rows(
         tx,
-        "SELECT u.resource_id, u.number FROM allocation a JOIN unit u ON u.id = a.unit_id"
+        "SELECT u.resource_id, array_agg(DISTINCT u.number ORDER BY u.number),"
+        " (SELECT count(*) FROM unit o WHERE o.resource_id = u.resource_id AND o.retired_at IS NULL)"
+        " FROM allocation a JOIN unit u ON u.id = a.unit_id"
         " WHERE a.portal_id = %(portal)s AND a.booking_id = %(booking)s AND a.released_at IS NULL"
         " AND EXISTS (SELECT FROM unit o WHERE o.resource_id = u.resource_id AND o.id <> u.id"
-        " AND o.retired_at IS NULL) ORDER BY u.number",
+        " AND o.retired_at IS NULL) GROUP BY u.resource_id",
         portal=portal_id,
         booking=booking_id,
     )
-    found: dict[int, list[int]] = {}
-    for resource_id, number in rows:
-        found.setdefault(resource_id, []).append(number)
-    return found
+    return {resource_id: Places(tuple(numbers), of) for resource_id, numbers, of in rows}
+
+
+def units_of(tx: Session, portal_id: int, resource_id: int) -> dict[int, int]:
+    """The places of a resource that are there now: their numbers by their ids, in order."""
+    rows = select_rows(
+        tx,
+        "SELECT id, number FROM unit WHERE portal_id = %(portal)s AND resource_id = %(resource)s"
+        " AND retired_at IS NULL ORDER BY number",
+        portal=portal_id,
+        resource=resource_id,
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def history(tx: Session, portal_id: int, booking_id: uuid.UUID) -> list[History]:

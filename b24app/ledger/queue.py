@@ -11,6 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from b24app.ledger.session import select_rows
+
 # Only the INSERT of a job is needed here, over the caller's own connection: this connector is never opened.
 _app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
@@ -50,11 +52,12 @@ def _waiting(tx: Session, once: str) -> bool:
 
     Fetching a job takes FOR UPDATE SKIP LOCKED on its row, which this lock makes it skip for the moment.
     """
-    found = tx.execute(
-        text("SELECT id FROM procrastinate_jobs WHERE queueing_lock = :once AND status = 'todo' FOR KEY SHARE"),
-        {"once": once},
-    )
-    return found.first() is not None
+    return bool(select_rows(tx, waiting("procrastinate_jobs j"), once=once))
+
+
+def waiting(jobs: str) -> str:
+    """SQL that finds and keeps the job that waits as `%(once)s`; `jobs` has it as `j`."""
+    return f"SELECT j.id FROM {jobs} WHERE j.queueing_lock = %(once)s AND j.status = 'todo' FOR KEY SHARE OF j"
 
 
 def rescue(tx: Session, dead_after: float) -> int:

@@ -69,46 +69,51 @@ def mark_behind(
     )
 
 
-_DRAW = """
+def drawing(booking: str, source: str = "") -> str:
+    """SQL that makes the refs `%(pictures)s` of a booking, as far as it lacks them; `source` is where its id comes
+    from."""
+    return f"""
 INSERT INTO external_ref (portal_id, booking_id, kind, target, dirty_since, bulk)
-SELECT %(portal)s, %(booking)s, w.kind, w.target, %(now)s, %(bulk)s
-FROM unnest(%(kinds)s::text[], %(targets)s::text[]) AS w (kind, target)
-WHERE w.kind <> 'deal' OR EXISTS (
-    SELECT FROM service s, LATERAL (SELECT coalesce(s.deal, %(policy)s::jsonb) AS p) AS d
-    WHERE s.id = %(service)s AND (
-        d.p ->> 'mode' = 'create' AND %(client)s
-        OR d.p ->> 'mode' <> 'none' AND %(deal)s AND coalesce(d.p -> 'stages', '{}') <> '{}'
+SELECT %(portal)s, {booking}, w.kind, w.target, %(now)s, %(bulk)s
+FROM {source}jsonb_to_recordset(%(pictures)s) AS w (kind text, target text, needs jsonb)
+WHERE w.needs IS NULL OR EXISTS (
+    SELECT FROM service s, LATERAL (SELECT coalesce(s.deal, w.needs -> 'policy') AS p) AS d
+    WHERE s.id = (w.needs -> 'service')::bigint AND (
+        d.p ->> 'mode' = 'create' AND (w.needs -> 'client')::boolean
+        OR d.p ->> 'mode' <> 'none' AND (w.needs -> 'deal')::boolean AND coalesce(d.p -> 'stages', '{{}}') <> '{{}}'
     )
 )
 ON CONFLICT DO NOTHING
 """
 
 
+_DRAW = drawing("%(booking)s")
+
+
 def draw_booking(
     tx: Session, portal: Portal, booking: Booking, resources: Iterable[Shown], now: datetime, *, bulk: bool = False
 ) -> None:
-    """Makes the refs that the booking lacks, to be drawn. What competes for a time stands in no calendar; which deal it
-    has or gets is the policy's of its service, else the portal's."""
-    wanted = [] if booking.competes else [("event", target) for target in event_targets(portal, resources)]
+    """Makes the refs that the booking lacks, to be drawn."""
+    if wanted := pictures(portal, booking, resources):
+        run(tx, _DRAW, portal=portal.id, booking=booking.id, now=now, bulk=bulk, pictures=Jsonb(wanted))
+
+
+def pictures(portal: Portal, booking: Booking, resources: Iterable[Shown]) -> list[dict[str, Any]]:
+    """The pictures that a booking should have, as `drawing` reads them. What competes for a time stands in no calendar;
+    which deal it has or gets is the policy's of its service, else the portal's."""
+    targets = [] if booking.competes else event_targets(portal, resources)
+    wanted: list[dict[str, Any]] = [{"kind": "event", "target": target} for target in targets]
     if portal.level == "B":
-        wanted += [("item", ""), ("rows", "")] if booking.terms else [("item", "")]
+        wanted += [{"kind": kind, "target": ""} for kind in (("item", "rows") if booking.terms else ("item",))]
     if booking.deal_id is not None or booking.client_id is not None:
-        wanted.append(("deal", ""))
-    if wanted:
-        run(
-            tx,
-            _DRAW,
-            portal=portal.id,
-            booking=booking.id,
-            now=now,
-            bulk=bulk,
-            kinds=[kind for kind, _ in wanted],
-            targets=[target for _, target in wanted],
-            policy=Jsonb(asdict(PortalSettings.from_json(portal.settings).deal)),
-            service=booking.service_id,
-            client=booking.client_id is not None,
-            deal=booking.deal_id is not None,
-        )
+        needs = {
+            "policy": asdict(PortalSettings.from_json(portal.settings).deal),
+            "service": booking.service_id,
+            "client": booking.client_id is not None,
+            "deal": booking.deal_id is not None,
+        }
+        wanted.append({"kind": "deal", "target": "", "needs": needs})
+    return wanted
 
 
 def announce(tx: Session, portal_id: int) -> None:
@@ -276,7 +281,12 @@ def hold(tx: Session, portal_id: int) -> None:
 
 def wake(tx: Session, portal_id: int) -> None:
     """Queues a drain of this portal, once; call it last in a transaction."""
-    queue.defer(tx, DRAIN, lock=f"portal:{portal_id}", once=f"drain:{portal_id}", portal_id=portal_id)
+    queue.defer(tx, DRAIN, lock=f"portal:{portal_id}", once=waits_as(portal_id), portal_id=portal_id)
+
+
+def waits_as(portal_id: int) -> str:
+    """The name under which a drain of this portal waits, one at most."""
+    return f"drain:{portal_id}"
 
 
 def of_booking(tx: Session, portal_id: int, booking_id: uuid.UUID) -> list[ExternalRef]:

@@ -8,20 +8,22 @@ asked, for seconds: whoever locks pairs holds nothing else and takes nothing mor
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from sqlalchemy import bindparam, delete, exists, func, literal, or_, select, update
+from sqlalchemy import Engine, bindparam, delete, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
 from b24app.errors import NotAllowed, NotFound
+from b24app.ledger.access import GrantRule
 from b24app.ledger.models import (
     AdminToken,
     Application,
+    Base,
     Grant,
     Installation,
     Portal,
@@ -29,9 +31,12 @@ from b24app.ledger.models import (
     PortalUser,
     Resource,
 )
+from b24app.ledger.portal_models import Feed
+from b24app.ledger.session import read_alone
 
 FRAME_OPEN = timedelta(seconds=30)
 DEFAULT_GRANTS = (("everything", "AU", "book"),)
+Known = TypeVar("Known", bound=Base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,36 @@ def tenant(tx: Session, portal_id: int) -> Tenant | None:
     """The portal if an installation of it is alive."""
     row = tx.execute(_TENANT, {"portal": portal_id}).first()
     return Tenant(row[0], row[1]) if row else None
+
+
+_PORTAL = [column.key for column in Portal.__table__.columns]
+# Whoever needs the token locks the tenant, or has it by `tenant`: to decrypt it for each request would cost too much.
+_INSTALLATION = [column.key for column in Installation.__table__.columns if column.key != "application_token"]
+_SEEN = f"""
+SELECT {", ".join(f"p.{name}" for name in _PORTAL)}, {", ".join(f"i.{name}" for name in _INSTALLATION)},
+       (SELECT json_agg(json_build_array(g.scope, g.code, g."right")) FROM access_grant g WHERE g.portal_id = p.id)
+FROM portal p JOIN installation i ON i.portal_id = p.id AND i.state <> 'deleted' WHERE p.id = %(portal)s
+"""
+
+
+def seen(engine: Engine, portal_id: int) -> tuple[Tenant, list[GrantRule]] | None:
+    """The same with what was granted there, for showing: one statement, which every request of a page begins with.
+
+    The installation comes without its `application_token`.
+    """
+    rows = read_alone(engine, _SEEN, portal=portal_id)
+    if not rows:
+        return None
+    row, end = rows[0], len(_PORTAL)
+    tenant = Tenant(_known(Portal, _PORTAL, row), _known(Installation, _INSTALLATION, row[end:]))
+    return tenant, [GrantRule(*grant) for grant in row[-1] or ()]
+
+
+def _known(model: type[Known], names: Sequence[str], values: Sequence[Any]) -> Known:
+    """The object that these columns are of, as it was read."""
+    made = model(**dict(zip(names, values, strict=False)))
+    make_transient_to_detached(made)
+    return made
 
 
 def lock_tenant(tx: Session, portal_id: int) -> Tenant:
@@ -182,11 +217,12 @@ def _default_grants(tx: Session, portal_id: int) -> None:
 
 
 def end_installation(tx: Session, installation: Installation, now: datetime) -> None:
-    """Ends one life of the app in a portal: tokens and users' names go at once; bookings stay."""
+    """Ends one life of the app in a portal: tokens, users' names and calendar feeds go at once; bookings stay."""
     installation.state, installation.deleted_at = "deleted", now
     installation.application_token = None
     tx.execute(delete(AdminToken).where(AdminToken.portal_id == installation.portal_id))
     tx.execute(delete(PortalUser).where(PortalUser.portal_id == installation.portal_id))
+    tx.execute(delete(Feed).where(Feed.portal_id == installation.portal_id))
 
 
 def erase(tx: Session, portal_id: int) -> None:

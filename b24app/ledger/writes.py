@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 from sqlalchemy import literal, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm import Session
 
 from b24app.ledger.models import (
     Booking,
@@ -19,54 +19,8 @@ from b24app.ledger.models import (
     QuoteLine,
     Series,
 )
-from b24app.ledger.occupancy import as_range
-from b24app.ledger.session import run, select_rows
-from b24app.scheduling.interval import Interval
+from b24app.ledger.session import run
 from b24app.scheduling.pricing import QuoteLine as Line
-
-_BOOKED = (
-    "id", "service_id", "stage", "payment", "held_until", "client_id", "deal_id", "title", "notes", "responsible_id",
-    "participants", "source", "policy", "terms", "wish", "party", "competes", "needs_approval", "pay_by",
-    "department_id", "series_id", "series_day", "request_key", "created_by", "created_at", "updated_at",
-)  # fmt: skip
-_USUAL = {"competes": False, "needs_approval": False, "participants": []}
-# The portal's row is locked by this until the transaction ends. It is taken after resources and bookings, by everyone
-# in that order and shortly before the commit, so bookings of one portal wait for each other only there.
-_INSERT_BOOKING = f"""
-WITH numbered AS (
-    UPDATE portal SET next_number = next_number + 1, changes = changes + 1 WHERE id = %(portal_id)s
-        AND EXISTS (SELECT FROM service s WHERE s.id = %(service_id)s AND s.portal_id = %(portal_id)s)
-        AND (%(client_id)s::bigint IS NULL
-             OR EXISTS (SELECT FROM client c WHERE c.id = %(client_id)s AND c.portal_id = %(portal_id)s))
-        AND (%(series_id)s::bigint IS NULL
-             OR EXISTS (SELECT FROM series s WHERE s.id = %(series_id)s AND s.portal_id = %(portal_id)s))
-    RETURNING next_number - 1 AS number
-)
-INSERT INTO booking (portal_id, number, during, {", ".join(_BOOKED)})
-SELECT %(portal_id)s, numbered.number, tstzrange(%(start)s, %(end)s), {", ".join(f"%({name})s" for name in _BOOKED)}
-FROM numbered
-ON CONFLICT (portal_id, request_key) WHERE request_key IS NOT NULL DO NOTHING
-RETURNING number
-"""
-
-
-def insert_booking(tx: Session, portal_id: int, interval: Interval, values: dict[str, Any]) -> Booking | None:
-    """The new booking with the portal's next number; None when this `request_key` has made one already, or when
-    service, client or series are another portal's."""
-    everything = {name: values.get(name) for name in _BOOKED} | _USUAL | values
-    written = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in everything.items()}
-    rows = select_rows(tx, _INSERT_BOOKING, portal_id=portal_id, start=interval.start, end=interval.end, **written)
-    if not rows:
-        return None
-    made = Booking(
-        portal_id=portal_id, number=rows[0][0], during=as_range(interval), revision=1, moves=0, reason="", pinned=False,
-        checked_in_at=None, asked_at=None, **everything,
-    )  # fmt: skip
-    # It was written just now: known to the session as it is, without reading it back.
-    make_transient_to_detached(made)
-    tx.add(made)
-    return made
-
 
 QUOTAS_LOCK = 8_024_003  # any constant: the first half of the advisory lock, the portal's id is the second
 

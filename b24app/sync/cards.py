@@ -12,9 +12,16 @@ from b24app.bitrix.client import PortalClient
 from b24app.bitrix.loose import as_map, text, whole
 from b24app.booking.clients import ClientData
 
-ENTITY_TYPES = {"deal": 2, "contact": 3, "company": 4}
+ENTITY_TYPES = {"lead": 1, "deal": 2, "contact": 3, "company": 4}
+DYNAMIC = "dynamic_"
 LONGEST_NAME = 200
 PAGE = 50
+
+
+def entity_type(kind: str) -> int | None:
+    """The CRM's number for lead, deal, contact, company or dynamic_<number>; None for anything else."""
+    number = kind.removeprefix(DYNAMIC)
+    return int(number) if number != kind and number.isascii() and number.isdigit() else ENTITY_TYPES.get(kind)
 
 
 def read(client: PortalClient, kind: str, ids: Collection[int]) -> dict[int, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from b24app.bitrix.client import Command
@@ -11,6 +11,7 @@ from b24app.bitrix.loose import as_map, flag, whole
 from b24app.errors import Rejected
 from b24app.ledger import refs, tenancy
 from b24app.ledger.session import transaction
+from b24app.sync.lay_crm import KEYS
 from b24app.sync.manifest import Placement, manifest
 from b24app.sync.site import NotHere, Site, all_of
 
@@ -33,15 +34,33 @@ def lay_placements(site: Site) -> dict[str, Any]:
     """Binds what is missing or different and takes away what is no longer declared. Returns bound and missing codes."""
     answers = all_of(site.client, {"list": Command("placement.list"), "get": Command("placement.get")})
     available = {str(code) for code in as_map(answers["list"]).values()}
-    wanted = [one for one in manifest().placements if one.code in available]
+    declared = _declared(site)
+    wanted = [one for one in declared if one.code in available]
     commands = dict(_placement_changes(site, wanted, _bound(answers["get"])))
     if commands:
         all_of(site.client, commands)
         _check_bound(site, wanted)
     if not wanted:
         raise Rejected("NO_PLACEMENTS")
-    missing = [one.code for one in manifest().placements if one.code not in available]
+    missing = [one.code for one in declared if one.code not in available]
     return {"bound": [one.code for one in wanted], "missing": missing}
+
+
+def _declared(site: Site) -> list[Placement]:
+    """What the manifest declares, with the numbers that this portal gave to our smart processes; without those, of a
+    portal that has none (Level A), their cards are left out."""
+    laid = site.laid()
+    types = {key: laid.type(key) for key in KEYS}
+    numbers = {f"{{{key}}}": str(one.entity_type_id) for key, one in types.items() if one is not None}
+    found = [_numbered(placement, numbers) for placement in manifest().placements]
+    return [one for one in found if "{" not in one.code]
+
+
+def _numbered(placement: Placement, numbers: Mapping[str, str]) -> Placement:
+    code = placement.code
+    for name, number in numbers.items():
+        code = code.replace(name, number)
+    return replace(placement, code=code)
 
 
 def _bound(rows: Any) -> list[Bound]:

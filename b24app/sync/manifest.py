@@ -13,7 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One place in the portal: its code, the path of our handler, the titles by language."""
+    """One place in the portal: its code, the path of our handler, the titles by language.
+
+    In a code `{bookings}` and `{resources}` stand for the number that this portal gave to our smart process.
+    """
 
     code: str
     handler: str

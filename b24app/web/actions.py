@@ -7,24 +7,25 @@ from collections.abc import Callable
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from b24app import texts
-from b24app.booking import attendance, change, payments
+from b24app.booking import attendance, change, details, payments
 from b24app.booking.series import Scope, change_series
-from b24app.errors import InvalidInput, NotFound, Refused, SlotTaken
-from b24app.ledger import queries
+from b24app.errors import InvalidInput, NotAllowed, NotFound, Refused, SlotTaken
+from b24app.ledger import queries, refs
 from b24app.ledger.models import Portal
 from b24app.ledger.session import Session, transaction
-from b24app.web import errors, panel
+from b24app.web import errors, panel, people
 from b24app.web.forms import PortalForm, RevisionForm
-from b24app.web.forms_actions import Asking, CancelForm, MoneyForm, PinForm, ReasonForm, VoidForm
+from b24app.web.forms_actions import Asking, CancelForm, DetailsForm, MoneyForm, PinForm, ReasonForm, VoidForm
 from b24app.web.panel import Panel
 from b24app.web.visit import current_visit, now, seen_tenant, services
 
 blueprint = Blueprint("actions", __name__, url_prefix="/app/bookings/<uuid:booking_id>")
 
+blueprint.add_app_template_global(panel.initials)
 Deed = Callable[[Session, Portal], object]
 
 
@@ -83,8 +84,55 @@ def reopen(booking_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.post("/undo")
 def undo(booking_id: uuid.UUID) -> ResponseReturnValue:
-    """Takes back what this visitor has done last, in all bookings that one click has changed."""
-    return _simply(booking_id, change.undo_change)
+    """Takes back what this visitor has done last, in all bookings that one click has changed.
+
+    The revision may stand in the address: what offers it outside of the panel (a toast) has no form, and wants JSON.
+    """
+    form = RevisionForm(request.values)
+    if request.accept_mimetypes.best == "application/json":
+        return _undone(booking_id, form)
+    return _carry_out(booking_id, form, lambda tx, portal: change.undo_change(tx, portal, booking_id, **_seen(form)))
+
+
+def _undone(booking_id: uuid.UUID, form: RevisionForm) -> ResponseReturnValue:
+    try:
+        form.check_shape()
+        with transaction(services().engine) as tx:
+            tenant = seen_tenant()
+            panel.check_writable(tenant)
+            change.undo_change(tx, tenant.portal, booking_id, **_seen(form))
+            number = queries.booking_state(tx, tenant.portal.id, booking_id).number
+    except Refused as refused:
+        found = [one.text for one in errors.problems(refused, current_visit().language)]
+        return jsonify(words=" ".join(found)), errors.status(refused)
+    return jsonify(number=number, words=texts.say(current_visit().language, "history.undone"))
+
+
+@blueprint.post("/details")
+def describe(booking_id: uuid.UUID) -> ResponseReturnValue:
+    """Writes down another comment, other participants; where bookings have no card also title and responsible."""
+    form = DetailsForm()
+
+    def deed(tx: Session, portal: Portal) -> object:
+        people.check_known(tx, portal.id, current_visit(), form.named)
+        return details.describe_booking(tx, portal, booking_id, form.details(), **_seen(form))
+
+    return _carry_out(booking_id, form, deed, asking="details")
+
+
+@blueprint.post("/draw-again")
+def draw_again(booking_id: uuid.UUID) -> ResponseReturnValue:
+    """Has what the portal did not accept drawn once more; for administrators."""
+    if not current_visit().viewer.is_admin:
+        raise NotAllowed("settings")
+    with transaction(services().engine) as tx:
+        tenant = seen_tenant()
+        known = refs.of_booking(tx, tenant.portal.id, booking_id)
+        for ref_id in sorted(ref.id for ref in known if ref.parked_reason is not None):
+            refs.try_one_again(tx, tenant.portal.id, ref_id, now())
+        tx.expire_all()
+        page = panel.read(tx, tenant, current_visit(), booking_id)
+    return panel.answer(page)
 
 
 @blueprint.post("/pin")

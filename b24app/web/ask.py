@@ -12,7 +12,7 @@ from b24app.ledger.access import RIGHTS
 from b24app.ledger.session import Session
 from b24app.ledger.spread import Offered
 from b24app.ledger.tenancy import Tenant
-from b24app.web.choice import Choice
+from b24app.web.choice import FIRST_DAY, LAST_DAY, Choice
 from b24app.web.visit import Visit
 
 STAYS = timedelta(minutes=5)  # so long may a board be kept though nothing is known to have changed
@@ -54,6 +54,10 @@ class Ask:
         needed = RIGHTS.index("request")
         return self.writable and any(self.shown.rights[one.id] >= needed for one in self.shown.shown)
 
+    def shifted(self, days: int) -> date:
+        """So many days later, within the calendar of the board."""
+        return min(max(self.day + timedelta(days=days), FIRST_DAY), LAST_DAY)
+
     @property
     def longest(self) -> timedelta:
         """How long before a window a booking may have begun that reaches into it."""
@@ -65,7 +69,7 @@ class Drawn:
     """A view as it is put under the tools of the board.
 
     `title` names the days; `previous` and `next` are where the arrows lead. `until`: epoch seconds after which it looks
-    different by itself. `looks`: what the legend has to explain. `updated`: whether it shows the time of its making.
+    different by itself. `looks`: what the legend has to explain. `aside`: what the view adds to the tools.
     """
 
     body: Markup
@@ -76,6 +80,7 @@ class Drawn:
     looks: frozenset[str] = field(default_factory=frozenset)
     legend: bool = True
     zone_note: str = ""
+    aside: Markup = Markup()
 
     def stays(self, at: datetime) -> datetime:
         """Until when it is right if nobody does anything: a hold may end before."""

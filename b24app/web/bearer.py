@@ -24,13 +24,13 @@ class BadBearer(Exception):
 
 def issue(visit: Visit) -> str:
     """The bearer of this visit, for the page's <meta name="b24-bearer">."""
-    return str(_serializer().dumps(_packed(visit)))
+    return str(_serializer().dumps(packed(visit)))
 
 
 def read(text: str) -> Visit:
     """The visit of a bearer, also of one that has run out; without grants. Raises BadBearer."""
     try:
-        return _unpacked(_serializer().loads(text))
+        return unpacked(_serializer().loads(text))
     except (BadSignature, KeyError, TypeError, ValueError) as error:
         raise BadBearer from error
 
@@ -39,7 +39,8 @@ def _serializer() -> URLSafeSerializer:
     return URLSafeSerializer(current_app.config["SECRET_KEY"], salt=SALT)
 
 
-def _packed(visit: Visit) -> dict[str, Any]:
+def packed(visit: Visit) -> dict[str, Any]:
+    """The visit as what is signed."""
     return {
         "p": visit.portal_id,
         "i": visit.installation_id,
@@ -56,7 +57,8 @@ def _packed(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _unpacked(data: dict[str, Any]) -> Visit:
+def unpacked(data: dict[str, Any]) -> Visit:
+    """The visit of what was signed, without grants."""
     return Visit(
         portal_id=data["p"],
         installation_id=data["i"],

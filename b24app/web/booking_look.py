@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import cast
 
 from b24app.booking.change import Move
 from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest
-from b24app.booking.series import plan_series
+from b24app.booking.series import Scope, plan_series, series_outcome
 from b24app.booking.terms import free_times, next_free_times, read_move, read_terms
 from b24app.errors import InvalidInput, Refused, SlotTaken
 from b24app.ledger.queries import BookingRow
@@ -39,7 +40,7 @@ def look(tx: Session, tenant: Tenant, page: FormPage, client: ClientData | None,
     try:
         wanted = _wanted(page)
         terms = read_terms(tx, tenant.portal, request_of(form, wanted, client), viewer=viewer, now=at)
-        page.terms = view(terms, wanted, viewer, language, repeated=bool(form.freq.data))
+        page.terms = view(terms, wanted, viewer, language, repeated=bool(form.freq.data), now=at)
     except Refused as refused:
         page.terms = TermsView(reasons=errors.problems(refused, language), buttons=plain_buttons())
     _look_around(tx, tenant, page, request_of(form, _usual(page, at)), at)
@@ -142,7 +143,11 @@ def look_at_move(tx: Session, tenant: Tenant, page: FormPage, row: BookingRow, a
     try:
         move = move_of(form, row, _wanted(page))
         terms = read_move(tx, tenant.portal, row.booking, move, viewer=visit.viewer, now=at)
-        page.terms = move_view(terms, move.interval, visit.language, page.currency)
+        scope = cast(Scope, form.scope.data or "this")
+        sums, together = terms.outcome, 1
+        if scope != "this" and terms.changes:
+            sums, together = series_outcome(tx, tenant.portal, row.booking, scope, move, now=at) or (sums, 1)
+        page.terms = move_view(replace(terms, outcome=sums), move.interval, visit.language, page.currency, together)
     except Refused as refused:
         page.terms = MoveView(reasons=errors.problems(refused, visit.language))
     request = BookingRequest(

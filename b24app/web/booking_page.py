@@ -20,6 +20,7 @@ from b24app.ledger import catalog, queries, tenancy
 from b24app.ledger.access import Viewer
 from b24app.ledger.catalog import Need, Offering
 from b24app.ledger.models import Booking, Resource
+from b24app.ledger.queries import BookingRow
 from b24app.ledger.session import Session
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.allocation import PEOPLE_KINDS
@@ -30,13 +31,14 @@ from b24app.scheduling.pricing import Extra
 from b24app.web import errors
 from b24app.web.booking_series import Preview
 from b24app.web.booking_terms import MoveView, TermsView
-from b24app.web.booking_times import Choice, Times
+from b24app.web.booking_times import Choice, Times, minute_of
 from b24app.web.crm import CardContext
 from b24app.web.forms_booking import BookingForm, MoveForm, What, WishForm
 from b24app.web.visit import Visit
 
 USUAL_MINUTES = 60
 LOOKED_AHEAD = timedelta(days=14)
+MOST_UNITS = 30
 A_MONDAY = date(2026, 1, 5)
 
 
@@ -64,7 +66,8 @@ class ExtraField:
 class FormPage:
     """Everything around the fields of templates/bookings/_form.html and _move.html.
 
-    `needs`: who may serve each requirement of what is chosen, as far as this visitor may ask for them.
+    `needs`: who may serve each requirement of what is chosen, as far as this visitor may ask for them. `units`: the
+    numbers of a pool's places by their ids, where one of them may be picked.
     `calendars_silent`: what specialists' calendars say could not be read anew just now.
     """
 
@@ -75,6 +78,7 @@ class FormPage:
     services: list[Offering]
     offering: Offering | None = None
     needs: list[list[Resource]] = field(default_factory=list)
+    units: dict[int, int] = field(default_factory=dict)
     people: dict[int, str] = field(default_factory=dict)
     card: CardContext | None = None
     booking: Booking | None = None
@@ -92,6 +96,11 @@ class FormPage:
     def at_field(self) -> dict[str, str]:
         """The first sentence for each field."""
         return {problem.field: problem.text for problem in reversed(self.problems)}
+
+    @property
+    def known_client(self) -> ClientData | None:
+        """The client of the card, where booking for that card books for him: a lead may be nobody's contact yet."""
+        return self.card.client if self.card and self.card.booked_for else None
 
     @property
     def is_empty(self) -> bool:
@@ -240,6 +249,15 @@ def choose(tx: Session, tenant: Tenant, page: FormPage, what: What) -> None:
         page.offering = catalog.offering_of_resource(tx, tenant.portal.id, what.resource_id or 0)
     if page.offering:
         page.needs = [_able(need, page.resources) for need in page.offering.needs]
+    page.units = _units(tx, tenant, page) if isinstance(page.form, WishForm) else {}
+
+
+def _units(tx: Session, tenant: Tenant, page: FormPage) -> dict[int, int]:
+    """The places of a pool that is booked alone, when there are several and not too many to choose from."""
+    if page.offering is None or page.offering.resource_id is None:
+        return {}
+    found = queries.units_of(tx, tenant.portal.id, page.offering.resource_id)
+    return found if 1 < len(found) <= MOST_UNITS else {}
 
 
 def keep_picks(page: FormPage) -> None:
@@ -253,12 +271,28 @@ def keep_picks(page: FormPage) -> None:
             page.form.picks.data[str(n)] = chosen
 
 
-def chosen_anew(page: FormPage) -> None:
-    """What was typed for one thing, as far as it means something for another."""
+def chosen_anew(tx: Session, tenant: Tenant, page: FormPage, at: datetime) -> None:
+    """What was typed for one thing, as far as it means something for another; a time that was only proposed makes way
+    for the first one at which that other is free."""
+    form = page.form
+    assert isinstance(form, WishForm), "a move is of what was booked"
     keep_picks(page)
     fit_length(page)
-    if isinstance(page.form, WishForm) and page.form.party.data is None:
-        page.form.put(party=1)
+    if form.party.data is None:
+        form.put(party=1)
+    if form.unit.data not in page.units:
+        form.put(unit=None)
+    if page.policy is not None and form.proposed.data == form.stamp:
+        length = timedelta(minutes=form.typed_minutes or usual_minutes(page.policy))
+        _put_proposal(page, _next_free(tx, tenant, page, form.date.data, length, at), length)
+
+
+def _put_proposal(page: FormPage, start: datetime, length: timedelta) -> None:
+    form = page.form
+    assert isinstance(form, WishForm)
+    form.fill(Interval(start, start + length), page.zone)
+    form.minutes.data = page.fixed_minutes
+    form.put(proposed=form.stamp)
 
 
 def fit_length(page: FormPage) -> None:
@@ -338,6 +372,34 @@ def propose(tx: Session, tenant: Tenant, page: FormPage, clicked: Clicked, at: d
     if clicked.end and not page.fixed_minutes:
         end = max(clicked.end, start + timedelta(minutes=policy.min_minutes))
     form.fill(Interval(start, end), page.zone)
+    form.minutes.data = page.fixed_minutes
+    if clicked.start is None:
+        form.put(proposed=form.stamp)
+
+
+def propose_again(tx: Session, tenant: Tenant, page: FormPage, row: BookingRow, at: datetime) -> None:
+    """Fills in what that booking was of, for whom and with whom, at the same hour of a week to come."""
+    form, booking = page.form, row.booking
+    assert isinstance(form, BookingForm)
+    bare = row.service.resource_id
+    choose(tx, tenant, page, What(bare) if bare else What(service_id=row.service.id))
+    form.put(party=booking.party, group=booking.terms.get("group", ""), title=booking.title, notes=booking.notes)
+    form.put(participants=list(booking.participants or ()))
+    if booking.responsible_id in page.people:
+        form.put(responsible=booking.responsible_id)
+    form.extras.typed = {code: str(number) for code, number in booking.terms.get("extras", {}).items()}
+    form.extras.data = dict(booking.terms.get("extras", {}))
+    held = {one.id for one in row.resources}
+    picked = enumerate(next((one.id for one in need if one.id in held), None) for need in page.needs)
+    form.picks.data = {str(n): one for n, one in picked if one is not None}
+    keep_picks(page)
+    weeks = max(1, -((row.interval.start - at) // timedelta(weeks=1)))
+    start = local_instant(
+        row.interval.start.astimezone(page.zone).date() + timedelta(weeks=weeks),
+        minute_of(row.interval.start, page.zone),
+        page.zone,
+    )
+    form.fill(Interval(start, start + row.interval.duration), page.zone)
     form.minutes.data = page.fixed_minutes
 
 

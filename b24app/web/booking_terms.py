@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -70,6 +70,7 @@ class TermsView:
     got: list[Got] = field(default_factory=list)
     price: Price | None = None
     rules: list[str] = field(default_factory=list)
+    free_until: str = ""
     outcome: str = ""
     look: str = "conf"
     rivals: str = ""
@@ -79,7 +80,10 @@ class TermsView:
 
 @dataclass(frozen=True, slots=True)
 class MoveView:
-    """What templates/bookings/_move_terms.html shows; sums that do not change are ""."""
+    """What templates/bookings/_move_terms.html shows; sums that do not change are "".
+
+    `together`: of how many bookings of a series they are the sums.
+    """
 
     when: str = ""
     changes: bool = False
@@ -92,9 +96,10 @@ class MoveView:
     owed_back: str = ""
     rules: list[str] = field(default_factory=list)
     reasons: list[Problem] = field(default_factory=list)
+    together: int = 1
 
 
-def view(terms: Terms, wanted: Interval, viewer: Viewer, language: str, *, repeated: bool) -> TermsView:
+def view(terms: Terms, wanted: Interval, viewer: Viewer, language: str, *, repeated: bool, now: datetime) -> TermsView:
     """Terms in words. `repeated`: they are those of the first date of a series."""
     zone, facts = terms.zone, {fact.id: fact for need in terms.options for fact in need}
     reasons = _reasons(language, terms.violations, terms.obstacles, zone, _names(facts.values()))
@@ -107,12 +112,22 @@ def view(terms: Terms, wanted: Interval, viewer: Viewer, language: str, *, repea
         rules=texts.policy_words(
             language, terms.policy.as_dict(), priced=_is_priced(terms.quote), needs_approval=needs_approval
         ),
+        free_until=_free_until(terms, wanted, language, now) if _is_priced(terms.quote) else "",
         outcome="" if reasons else outcome,
         look=look,
         rivals=_rivals(terms, facts.values(), viewer),
         reasons=reasons,
         buttons=series_buttons(terms.opening) if repeated else buttons(terms),
     )
+
+
+def _free_until(terms: Terms, wanted: Interval, language: str, now: datetime) -> str:
+    """Until when cancelling would cost nothing; "" where it always or never does."""
+    hours = [rung.hours for rung in terms.policy.cancel_ladder if rung.percent]
+    if not hours:
+        return ""
+    until = wanted.start - timedelta(hours=max(hours))
+    return moment(language, until, terms.zone) if until > now else ""
 
 
 def _names(facts: Iterable[Fact]) -> Named:
@@ -222,8 +237,8 @@ def series_buttons(opening: Opening | None) -> list[Button]:
     return [Button("policy", _("Pre-book the ticked dates"))]
 
 
-def move_view(terms: MoveTerms, wanted: Interval, language: str, currency: str) -> MoveView:
-    """What a move comes to, in words."""
+def move_view(terms: MoveTerms, wanted: Interval, language: str, currency: str, together: int = 1) -> MoveView:
+    """What a move comes to, in words; the sums of `terms` are those of so many bookings `together`."""
     sums, zone = terms.outcome, terms.zone
 
     def said(amount: Decimal) -> str:
@@ -242,4 +257,5 @@ def move_view(terms: MoveTerms, wanted: Interval, language: str, currency: str) 
         owed_back=said(sums.owed_back) if terms.changes else "",
         rules=texts.policy_words(language, terms.policy.as_dict(), priced=bool(sums.price)),
         reasons=_reasons(language, terms.violations, terms.obstacles, zone, _names(terms.facts)),
+        together=together,
     )

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from b24app import texts
 from b24app.scheduling.availability import Slot
-from b24app.scheduling.hours import UnclearHour, day_interval, wall_instant
+from b24app.scheduling.hours import DAY_MINUTES, UnclearHour, day_interval, wall_instant
 from b24app.scheduling.interval import Interval
 
 WEEK = timedelta(days=7)
@@ -31,12 +31,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A free start. `left`: how many could still have it, where that is more than one."""
+    """A free start. `left`: how many could still have it, where that is more than one. `gone`: what was chosen, and is
+    not free."""
 
     words: str
     left: int | None
     values: Mapping[str, str]
     chosen: bool
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +55,18 @@ class DayChoice:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The free times of a week, and of one day of it by its parts."""
+    """The free times of a week, and of one day of it by its parts. `gone`: the chosen start, where it is not free."""
 
     days: list[DayChoice]
     earlier: Mapping[str, str] | None
     later: Mapping[str, str]
     parts: list[tuple[str, list[Start]]]
+    gone: str = ""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is free on the chosen day."""
-        return not any(starts for _title, starts in self.parts)
+        return not any(not start.gone for _title, starts in self.parts for start in starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +118,24 @@ def times(asked: Asked, slots: Iterable[Slot]) -> Times:
     for slot in slots:
         by_day.get(slot.interval.start.astimezone(asked.zone).date(), []).append(slot)
     shown = {day: _shown(found, asked.zone) for day, found in by_day.items()}
+    gone = _gone(asked, by_day[asked.day])
     return Times(
         days=[_day(asked, day, found) for day, found in shown.items()],
         earlier=_on(asked, asked.week - timedelta(days=1)) if asked.week > asked.today else None,
         later=_on(asked, asked.week + WEEK),
-        parts=_parts(asked, shown[asked.day]),
+        parts=_parts(asked, shown[asked.day], gone),
+        gone=gone.words if gone else "",
     )
+
+
+def _gone(asked: Asked, free: Sequence[Slot]) -> Start | None:
+    """The chosen start, when it stands on that day and nobody can have it."""
+    if asked.start is None or asked.start >= DAY_MINUTES or asked.day < asked.today:
+        return None
+    if any(minute_of(slot.interval.start, asked.zone) == asked.start for slot in free):
+        return None
+    words = f"{asked.start // 60}:{asked.start % 60:02}"
+    return Start(words, None, {"date": asked.day.isoformat(), "start": words}, chosen=True, gone=True)
 
 
 def _shown(slots: Sequence[Slot], zone: ZoneInfo) -> list[Slot]:
@@ -129,7 +144,7 @@ def _shown(slots: Sequence[Slot], zone: ZoneInfo) -> list[Slot]:
     for grid in GRIDS:
         if len(clear) <= MOST_STARTS:
             break
-        clear = [slot for slot in clear if _minute(slot.interval.start, zone) % grid == 0]
+        clear = [slot for slot in clear if minute_of(slot.interval.start, zone) % grid == 0]
     return clear
 
 
@@ -137,14 +152,15 @@ def is_clear(interval: Interval, zone: ZoneInfo) -> bool:
     """Whether the wall clock shows both ends exactly once that day."""
     try:
         return all(
-            wall_instant(at.astimezone(zone).date(), _minute(at, zone), zone) == at
+            wall_instant(at.astimezone(zone).date(), minute_of(at, zone), zone) == at
             for at in (interval.start, interval.end)
         )
     except UnclearHour:
         return False
 
 
-def _minute(at: datetime, zone: ZoneInfo) -> int:
+def minute_of(at: datetime, zone: ZoneInfo) -> int:
+    """The minute of the day that the wall clock shows."""
     local = at.astimezone(zone)
     return local.hour * 60 + local.minute
 
@@ -167,17 +183,29 @@ def _on(asked: Asked, day: date) -> dict[str, str]:
     return {"date": day.isoformat(), "end_date": (day + timedelta(days=asked.days)).isoformat()}
 
 
-def _parts(asked: Asked, found: Sequence[Slot]) -> list[tuple[str, list[Start]]]:
-    several = any(slot.left > 1 for slot in found)
+def _parts(asked: Asked, found: Sequence[Slot], gone: Start | None) -> list[tuple[str, list[Start]]]:
+    several = any(slot.left > 2 for slot in found)  # of two it is no news that one is left
     parts: dict[str, list[Start]] = {_("Morning"): [], _("Afternoon"): [], _("Evening"): []}
-    morning, afternoon, evening = parts.values()
     for slot in found:
-        minute = _minute(slot.interval.start, asked.zone)
+        minute = minute_of(slot.interval.start, asked.zone)
         start = Start(
             words=texts.clock(slot.interval.start, asked.zone),
             left=slot.left if several else None,
             values=values_of(slot.interval, asked.zone, asked.minutes),
             chosen=minute == asked.start,
         )
-        (morning if minute < NOON else afternoon if minute < EVENING else evening).append(start)
+        _part_of(minute, parts).append(start)
+    if gone is not None:
+        part = _part_of(asked.start or 0, parts)
+        part.insert(sum(_clock(one) < (asked.start or 0) for one in part), gone)
     return list(parts.items())
+
+
+def _part_of(minute: int, parts: Mapping[str, list[Start]]) -> list[Start]:
+    morning, afternoon, evening = parts.values()
+    return morning if minute < NOON else afternoon if minute < EVENING else evening
+
+
+def _clock(start: Start) -> int:
+    hours, minutes = start.words.split(":")
+    return int(hours) * 60 + int(minutes)

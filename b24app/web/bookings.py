@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from b24app import texts
 from b24app.booking.change import may_change
@@ -17,7 +19,7 @@ from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest, book
 from b24app.booking.series import book_series, change_series
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Permanent, Refused, Retryable, SlotTaken, Stale
-from b24app.ledger import queries, tenancy
+from b24app.ledger import queries
 from b24app.ledger.models import Booking
 from b24app.ledger.occupancy import as_interval
 from b24app.ledger.queries import BookingRow
@@ -25,7 +27,7 @@ from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.recurrence import dates
 from b24app.scheduling.stage import HOLDING
-from b24app.web import board, business, errors, panel
+from b24app.web import board, business, errors, panel, people
 from b24app.web.booking_look import look, look_at_move, look_at_series, move_of, refusal
 from b24app.web.booking_page import (
     Clicked,
@@ -34,12 +36,14 @@ from b24app.web.booking_page import (
     chosen_anew,
     form_page,
     propose,
+    propose_again,
     target_of,
 )
 from b24app.web.booking_terms import moment
 from b24app.web.caller import card_kind
 from b24app.web.choice import parse_day
 from b24app.web.crm import CardContext, read_card
+from b24app.web.deal_card import read_deal
 from b24app.web.forms_booking import BookingForm, MoveForm, What, WishForm, client_phone
 from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
 
@@ -57,25 +61,64 @@ def allow_long_forms() -> None:
 
 @blueprint.get("/app/bookings/new")
 def new() -> ResponseReturnValue:
-    """An empty form for what was clicked: `resource`, `service`, `start`, `end` (epoch seconds), `day`, `party`."""
+    """An empty form for what was clicked: `resource`, `service`, `start`, `end` (epoch seconds), `day`, `party`; or
+    filled with what another booking has: `like`, its id."""
     visit, form = current_visit(), BookingForm(formdata=None)
-    card = card_of_visit(visit)
+    again = _like()
+    card = _card_of_booking(again) if again else card_of_visit(visit)
     form.request_key.data = uuid.uuid4().hex
     form.responsible.data = visit.viewer.user_id
     form.board_day.data = request.args.get("day", "")
     if card:
-        form[f"{card.kind}_id"].data = card.id
+        _fill_card(form, card)
     clicked = _clicked()
     asked = business.offering(What(clicked.resource_id, clicked.service_id), clicked.about)
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         page = form_page(tx, tenant, visit, form)
-        page.card, page.calendars_silent = card, not asked
+        page.card, page.calendars_silent = card if card and card.booked_for else None, not asked
         if not page.is_empty:
-            propose(tx, tenant, page, clicked, now())
-            form.group.data = _usual_group(tx, tenant, page)
+            if again:
+                propose_again(tx, tenant, page, again, now())
+                if again.client and not card:
+                    _type_in(form, ClientData("person", again.client.name, again.client.phone, again.client.email))
+            else:
+                propose(tx, tenant, page, clicked, now())
+                form.group.data = _usual_group(tx, tenant, page)
             look(tx, tenant, page, card.client if card else None, now())
     return _shown("bookings/_form.html", page)
+
+
+def _type_in(form: BookingForm, client: ClientData) -> None:
+    """Somebody who is no contact of the CRM yet, as if he had been typed in."""
+    form.put(client_name=client.name, client_phone=client.phone, client_email=client.email)
+
+
+def _like() -> BookingRow | None:
+    """The booking that is to be repeated; raises NotFound for one that he may not see."""
+    if not (text := request.args.get("like", "")):
+        return None
+    try:
+        booking_id = uuid.UUID(text)
+    except ValueError:
+        raise NotFound("booking") from None
+    with transaction(services().engine) as tx:
+        return queries.booking(tx, seen_tenant().portal.id, current_visit().viewer, booking_id)
+
+
+def _card_of_booking(row: BookingRow) -> CardContext | None:
+    """The deal of a booking, else its client's card, as far as this visitor may see it."""
+    of_client = (row.client.kind, row.client.crm_id) if row.client and row.client.crm_id else ("deal", None)
+    return _card_or_none("deal", row.booking.deal_id) or _card_or_none(*of_client)
+
+
+def _fill_card(form: BookingForm, card: CardContext) -> None:
+    """For whom the card is; of a lead that is nobody's card yet the name and the phone, which may be changed."""
+    if card.booked_for:
+        kind, crm_id = card.booked_for
+        form[f"{kind}_id"].data = crm_id
+    elif card.client:
+        form.put(client_name=card.client.name, client_phone=card.client.phone, client_email=card.client.email)
 
 
 def _shown(template: str, page: FormPage) -> str:
@@ -121,7 +164,7 @@ def terms() -> ResponseReturnValue:
     return _shown("bookings/_told.html", _asked_page())
 
 
-def _asked_page(prepare: Callable[[FormPage], None] | None = None) -> FormPage:
+def _asked_page(prepare: Callable[[Session, Tenant, FormPage, datetime], None] | None = None) -> FormPage:
     """The form as the address has it, with what is to be told about it."""
     visit, form = current_visit(), WishForm(formdata=request.args)
     form.validate()
@@ -132,7 +175,7 @@ def _asked_page(prepare: Callable[[FormPage], None] | None = None) -> FormPage:
         page = form_page(tx, tenant, visit, form)
         page.calendars_silent = not asked
         if prepare:
-            prepare(page)
+            prepare(tx, tenant, page, now())
             form.validate()
         look(tx, tenant, page, client, now())
     return page
@@ -186,7 +229,8 @@ def _wish(
     """What is asked for, by the clock of its place. Raises NotFound or InvalidInput."""
     target = target_of(tx, tenant, current_visit().viewer, form.what)
     interval = form.interval(target.zone)
-    _check_people(tx, tenant, form)
+    named = {"responsible": [form.responsible.data or 0], "participants": list(form.participants.data or ())}
+    people.check_known(tx, tenant.portal.id, current_visit(), named)
     return target, BookingRequest(interval=interval, client=client, deal_id=deal_id, **form.wanted())
 
 
@@ -195,7 +239,8 @@ def _booked(made: Booking, wish: BookingRequest, target: Target) -> ResponseRetu
     when = texts.period(language, wish.interval.start, wish.interval.end, target.zone)
     until = moment(language, made.held_until, target.zone) if made.held_until else ""
     answer = render_template("bookings/_booked.html", booking=made, name=target.name, when=when, until=until)
-    return answer, {"HX-Trigger": json.dumps({"b24:changed": {"number": made.number}})}
+    words = _("Booking No. %(number)s made", number=made.number)
+    return answer, {"HX-Trigger": panel.changed(made.number, words, panel.undo_url(made.id, made.revision))}
 
 
 def _booked_series(
@@ -211,7 +256,9 @@ def _booked_series(
         texts.day(visit.language, day, short=True) for day in dates(recurrence, first) if day not in form.days.data
     ]
     answer = render_template("bookings/_booked_series.html", lines=lines, name=target.name, left_out=left_out)
-    return answer, {"HX-Trigger": json.dumps({"b24:changed": {"number": made[0].number}})}
+    words = ngettext("%(num)d booking made", "%(num)d bookings made", len(made))
+    undo = panel.undo_url(made[0].id, made[0].revision)
+    return answer, {"HX-Trigger": panel.changed(made[0].number, words, undo)}
 
 
 def _bounds(booking: Booking) -> tuple[datetime, datetime]:
@@ -255,25 +302,26 @@ def sync(booking_id: uuid.UUID) -> ResponseReturnValue:
 
 @blueprint.get("/app/bookings/<uuid:booking_id>/crm")
 def crm_part(booking_id: uuid.UUID) -> ResponseReturnValue:
-    """What only the CRM may show: the deal's title and the client's phone, read with the visitor's own token."""
+    """What only the CRM may show: the deal and the client's phone, read with the visitor's own token."""
     with transaction(services().engine) as tx:
-        row = queries.booking(tx, seen_tenant().portal.id, current_visit().viewer, booking_id)
+        tenant = seen_tenant()
+        row = queries.booking(tx, tenant.portal.id, current_visit().viewer, booking_id)
+        record = panel.record_words(tx, tenant.portal.id, row)
+    deal, client, away = None, None, False
     try:
-        deal, client = _seen_cards(row)
+        deal = read_deal(row.booking.deal_id) if row.booking.deal_id else None
+        client = _seen_client(row)
     except Retryable:
-        return render_template("bookings/_crm.html", row=row, deal=None, client=None, away=True)
-    return render_template("bookings/_crm.html", row=row, deal=deal, client=client)
+        away = True
+    return render_template("bookings/_crm.html", row=row, record=record, deal=deal, client=client, away=away)
 
 
-def _seen_cards(row: queries.BookingRow) -> tuple[CardContext | None, ClientData | None]:
-    """The booking's deal and client as far as this visitor may see them in the CRM."""
-    deal = _card_or_none("deal", row.booking.deal_id)
+def _seen_client(row: queries.BookingRow) -> ClientData | None:
+    """The booking's client as far as this visitor may see him in the CRM."""
     if row.client is None or row.client.crm_id is None:
-        return deal, None
-    if deal and deal.client and (deal.client.kind, deal.client.crm_id) == (row.client.kind, row.client.crm_id):
-        return deal, deal.client
+        return None
     card = _card_or_none(row.client.kind, row.client.crm_id)
-    return deal, card.client if card else None
+    return card.client if card else None
 
 
 @blueprint.get("/app/bookings/<uuid:booking_id>/move")
@@ -405,17 +453,6 @@ def _client(form: BookingForm) -> tuple[ClientData | None, int | None]:
             "person", form.client_name.data, client_phone(form.client_phone.data or ""), form.client_email.data or ""
         )
     return (card.client if card else None) or typed, card.id if card and card.kind == "deal" else None
-
-
-def _check_people(tx: Session, tenant: Tenant, form: BookingForm) -> None:
-    """Raises InvalidInput for anybody whom we do not know."""
-    named = {"responsible": [form.responsible.data or 0], "participants": list(form.participants.data or ())}
-    asked = {person for people in named.values() for person in people} - {0, current_visit().viewer.user_id}
-    if not asked:
-        return
-    strangers = asked - set(tenancy.user_names(tx, tenant.portal.id, sorted(asked)))
-    if wrong := {name: "unknown_user" for name, people in named.items() if strangers.intersection(people)}:
-        raise InvalidInput(wrong)
 
 
 def _check_changeable(visit: Visit, row: BookingRow) -> None:

@@ -7,6 +7,7 @@ Two round trips: `app.info` there, then one batch at the portal that it named, w
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import BoundedSemaphore
@@ -37,7 +38,7 @@ from b24app.web.crm import CardContext
 from b24app.web.memory import Memory
 from b24app.web.visit import now, services
 
-CARDS = {"CRM_DEAL_": "deal", "CRM_CONTACT_": "contact", "CRM_COMPANY_": "company"}
+CARD = re.compile(r"CRM_(DEAL|CONTACT|COMPANY|LEAD|DYNAMIC_\d{1,9})_[A-Z_]+")
 ASKING_AT_ONCE = 8  # threads of a process
 LONGEST_QUEUE = 2.0  # seconds
 DOOR_TIMEOUT = (crm.CONNECT_SECONDS, 5.0)
@@ -77,8 +78,9 @@ class Seen:
 
 
 def card_kind(place: str) -> str | None:
-    """deal, contact or company where the placement is in a card of those; None elsewhere."""
-    return next((kind for prefix, kind in CARDS.items() if place.startswith(prefix)), None)
+    """deal, contact, company, lead or dynamic_<entityTypeId> where the placement is in such a card; None elsewhere."""
+    found = CARD.fullmatch(place)
+    return found[1].lower() if found else None
 
 
 def page_language(lang: str) -> str:

@@ -7,14 +7,14 @@ with the person.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from b24app.booking.resources import KINDS
 from b24app.errors import InvalidInput
 
-VIEWS = ("day", "week", "month", "list", "mine")
+VIEWS = ("day", "week", "month", "list", "mine", "tall")  # tall: the day on a phone
 GROUPS = ("kind", "place", "none")
 STAGES = ("request", "prebooked", "confirmed", "paid", "completed", "no_show")
 FIRST_DAY, LAST_DAY = date(2000, 1, 2), date(2100, 1, 1)
@@ -28,7 +28,8 @@ class Choice:
 
     `day` None is today. `resource_id`: a week or month of this one alone. `free_from` and `free_to`: minutes of the day
     between which something has to be free. `stages` and `responsible_id` hide nothing that takes a place: what does not
-    answer to them is drawn pale, because a board that left it out would lie about what is free.
+    answer to them is drawn pale, because a board that left it out would lie about what is free. `days`: how many a list
+    shows. `holds`: whether pre-bookings count as taken where a share is told.
     """
 
     view: str = "day"
@@ -43,6 +44,8 @@ class Choice:
     responsible_id: int | None = None
     stages: tuple[str, ...] = ()
     group: str = "kind"
+    days: int = 1
+    holds: bool = True
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> Choice:
@@ -61,6 +64,8 @@ class Choice:
             responsible_id=_whole(values.get("responsible")),
             stages=tuple(one for one in STAGES if one in values.get("stages", "").split(",")),
             group=_one_of(values.get("group"), GROUPS),
+            days=7 if values.get("days") == "7" else 1,
+            holds=values.get("holds") != "no",
         )
 
     @property
@@ -79,6 +84,8 @@ class Choice:
             "responsible": self.responsible_id,
             "stages": ",".join(self.stages),
             "group": self.group if self.group != GROUPS[0] else None,
+            "days": self.days if self.days != 1 else None,
+            "holds": None if self.holds else "no",
         }
         return {name: value for name, value in named.items() if value}
 
@@ -89,29 +96,23 @@ class Choice:
 
     def without_filters(self) -> Choice:
         """The same view of everything."""
-        return Choice(self.view, self.day, self.resource_id, group=self.group)
+        return Choice(self.view, self.day, self.resource_id, group=self.group, days=self.days, holds=self.holds)
 
     def but(self, **changes: Any) -> Choice:
         """The same with something else."""
         return replace(self, **changes)
 
     @property
-    def kept(self) -> dict[str, Any]:
-        """What is remembered of it: everything but the day."""
-        return {name: value for name, value in asdict(self.but(day=None)).items() if value != _DEFAULTS[name]}
+    def kept(self) -> dict[str, str | int]:
+        """What is remembered of it: everything but the day, and that it was a phone."""
+        return self.but(day=None, view=self.view if self.view != "tall" else "day").address
 
     @classmethod
-    def recall(cls, kept: Mapping[str, Any]) -> Choice:
-        """A choice out of what was remembered, by this version or an older one."""
-        known = {name: value for name, value in kept.items() if name in _DEFAULTS}
-        return cls.parse({name: str(value) for name, value in cls(**_tuples(known)).address.items()})
-
-
-_DEFAULTS: dict[str, Any] = {one.name: one.default for one in fields(Choice)}
-
-
-def _tuples(kept: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()}
+    def recall(cls, kept: object) -> Choice:
+        """A choice out of what was remembered, by this version or another one; what makes no sense is left out."""
+        if not isinstance(kept, Mapping):
+            return cls()
+        return cls.parse({str(name): str(value) for name, value in kept.items() if name != "day"})
 
 
 def parse_day(value: str, field: str) -> date:

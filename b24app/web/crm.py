@@ -23,7 +23,7 @@ from b24app.errors import InvalidInput, NotAllowed
 from b24app.ledger import tenancy
 from b24app.ledger.session import transaction
 from b24app.sync.card_context import CardContext, card_commands, card_of
-from b24app.sync.cards import ENTITY_TYPES
+from b24app.sync.cards import entity_type
 from b24app.sync.throttles import PEOPLE, SharedThrottles
 from b24app.web.memory import Memory
 from b24app.web.visit import current_tenant, current_visit, now, services
@@ -117,11 +117,11 @@ def _verified(token: str, patience: tuple[float, float]) -> oauth.AppInfo:
 
 
 def read_card(kind: str, entity_id: int) -> CardContext:
-    """The deal, contact or company, if he may see it; raises NotAllowed("card"), InvalidInput for another kind.
+    """The card with its client, if he may see it; raises NotAllowed("card"), InvalidInput for an unknown kind.
 
     A yes is remembered for five minutes, a no is not: rights that were just given count at once.
     """
-    if kind not in ENTITY_TYPES or entity_id <= 0:
+    if entity_type(kind) is None or entity_id <= 0:
         raise InvalidInput({f"{kind}_id": "forged"})
     visit = current_visit()
     key = (visit.portal_id, visit.viewer.user_id, kind, entity_id)

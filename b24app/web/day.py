@@ -30,19 +30,18 @@ SEE, REQUEST = RIGHTS.index("see"), RIGHTS.index("request")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The resources of one kind: their rows are markup already."""
+    """The resources of one kind or at one place: their rows are markup already."""
 
-    kind: str
     title: str
     count: int
     taken_percent: int
     rows: Markup
 
 
-def around(day: date) -> Interval:
-    """The day in whatever zone, for reading how resources are open."""
+def around(day: date, reach: int = 2) -> Interval:
+    """The day in whatever zone, for reading how resources are open; with more `reach` also days before and after."""
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-    return Interval(noon - timedelta(days=2), noon + timedelta(days=2))
+    return Interval(noon - timedelta(days=reach), noon + timedelta(days=reach))
 
 
 def axis_zone(resources: Iterable[BoardResource], visit: Visit) -> ZoneInfo:
@@ -92,7 +91,7 @@ class DayView:
         """The quarter hours to show: from the first to the last at which anything is open or held."""
         standing = [*self.standing.held.values(), *self.standing.requests.values()]
         spans = [span for opening in self.opened.values() for span in opening.hours]
-        starts = [*(span[0] for span in spans), *(lane[0].start for lane in standing if lane)]
+        starts = [*(span[0] for span in spans), *(lane[0][2] for lane in standing if lane)]
         ends = [*(span[1] for span in spans), *(max([block[3] for block in lane]) for lane in standing if lane)]
         return lanes.window(self.axis, min(starts, default=None), max(ends, default=None))
 
@@ -125,20 +124,29 @@ def read_day(tx: Session, tenant: Tenant, visit: Visit, offered: Offered, when: 
     )
 
 
-def groups(view: DayView) -> Iterable[Group]:
-    """The lanes, kind by kind."""
+def groups(view: DayView, by: str = "kind") -> Iterable[Group]:
+    """The lanes, kind by kind, place by place, or all of them in one group without a title."""
     words = _words(view)
-    for kind in KINDS:
-        of_kind = [resource for resource in view.shown if resource.kind == kind]
-        if of_kind:
-            rows = "".join([row(view, one, words) for one in of_kind])
-            yield Group(
-                kind=kind,
-                title=texts.say(view.language, f"kinds.{kind}"),
-                count=len(of_kind),
-                taken_percent=_taken(of_kind, view),
-                rows=Markup(rows),  # noqa: S704 — lanes.row escapes every text
-            )
+    for title, together in _grouped(view, by):
+        rows = "".join([row(view, one, words) for one in together])
+        yield Group(
+            title=title,
+            count=len(together),
+            taken_percent=_taken(together, view),
+            rows=Markup(rows),  # noqa: S704 — lanes.row escapes every text
+        )
+
+
+def _grouped(view: DayView, by: str) -> Iterable[tuple[str, list[BoardResource]]]:
+    if by == "none":
+        return [("", list(view.shown))]
+    if by == "place":
+        places = sorted({one.city for one in view.shown}, key=lambda city: (not city, city))
+        return [
+            (place or gettext("No place given"), [one for one in view.shown if one.city == place]) for place in places
+        ]
+    kinds = ((kind, [one for one in view.shown if one.kind == kind]) for kind in KINDS)
+    return [(texts.say(view.language, f"kinds.{kind}"), of_kind) for kind, of_kind in kinds if of_kind]
 
 
 def single_row(view: DayView, resource: BoardResource) -> Markup:
@@ -148,9 +156,20 @@ def single_row(view: DayView, resource: BoardResource) -> Markup:
 
 def row(view: DayView, resource: BoardResource, words: lanes.LaneWords) -> str:
     """One lane as markup."""
+    return lanes.row(_lane(view, resource), view.axis, words)
+
+
+def _lane(view: DayView, resource: BoardResource) -> lanes.Lane:
     standing, of = view.standing, resource.id
-    lane = lanes.Lane(_rail(view, resource), view.opened[of], standing.held[of], standing.requests[of])
-    return lanes.row(lane, view.axis, words)
+    return lanes.Lane(_rail(view, resource), view.opened[of], standing.held[of], standing.requests[of])
+
+
+def columns(view: DayView) -> Iterable[tuple[lanes.Lane, Markup]]:
+    """The lanes one by one, each with its closed time as markup, for a view that draws the rest itself."""
+    words = _words(view)
+    for one in view.shown:
+        lane = _lane(view, one)
+        yield lane, Markup(lanes.closed(lane, view.axis, words))  # noqa: S704 — lanes.closed escapes every text
 
 
 def _rail(view: DayView, resource: BoardResource) -> lanes.Rail:
@@ -227,6 +246,7 @@ def _words(view: DayView) -> lanes.LaneWords:
         why=why,
         engaged=Markup.escape(gettext("Busy in the calendar")),
         perhaps=Markup.escape(gettext("Perhaps busy")),
+        hours=view.window()[1] // 4,
     )
 
 

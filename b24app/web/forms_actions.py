@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from wtforms import HiddenField, StringField
+from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import AnyOf, InputRequired, Optional, Regexp
 
+from b24app.booking.details import Details
 from b24app.booking.payments import MoneyData
 from b24app.web.forms import DayField, NumberField, PortalForm, RevisionForm, at_most, filled, strip
-from b24app.web.forms_settings import AmountField
+from b24app.web.forms_settings import AmountField, NumbersField
 
 LONGEST_REASON = 300
 SCOPES = ("this", "following", "all")
@@ -31,6 +32,26 @@ class PinForm(RevisionForm):
     """Whether the booking keeps the very place that it has."""
 
     pinned = StringField(validators=[AnyOf(("0", "1"), message="forged")])
+
+
+class DetailsForm(RevisionForm):
+    """What is said about a booking; without title and responsible where its card says those."""
+
+    notes = TextAreaField(filters=[strip], validators=at_most(4000))
+    participants = NumbersField()
+    title = StringField(filters=[strip], validators=at_most(200))
+    responsible = NumberField(validators=[Optional()])
+
+    @property
+    def named(self) -> dict[str, list[int]]:
+        """The people by the field that names them."""
+        return {"responsible": [self.responsible.data or 0], "participants": list(self.participants.data or ())}
+
+    def details(self) -> Details:
+        """What was typed."""
+        return Details(
+            self.notes.data or "", frozenset(self.participants.data or ()), self.title.data or "", self.responsible.data
+        )
 
 
 class MoneyForm(PortalForm):

@@ -238,11 +238,17 @@ class WhenForm(PortalForm):
 
 
 class WishForm(WhenForm):
-    """Everything that decides whether a booking is possible and what it costs."""
+    """Everything that decides whether a booking is possible and what it costs.
+
+    `unit`: one of a pool's places, picked by hand. `proposed`: the time that we put in, as long as it stands there
+    another thing that is chosen gets a proposal of its own.
+    """
 
     party = NumberField(validators=[Optional(), NumberRange(1, MOST_PARTY, "out_of_range")])
     group = StringField(filters=[strip], validators=at_most(120))
     extras = Numbered()
+    unit = NumberField(validators=[Optional()])
+    proposed = HiddenField()
     deal_id = NumberField(validators=[Optional()])
     contact_id = NumberField(validators=[Optional()])
     company_id = NumberField(validators=[Optional()])
@@ -257,6 +263,11 @@ class WishForm(WhenForm):
     def wrong(self) -> dict[str, str]:
         found = super().wrong
         return found if self.freq.data else {name: code for name, code in found.items() if name not in REPEATED}
+
+    @property
+    def stamp(self) -> str:
+        """The start that stands in the form, as `proposed` keeps it."""
+        return f"{self.date.data} {self.start.data}"
 
     def propose_repetition(self, sent: Container[str]) -> None:
         """Where a repetition was only just asked for (its fields were not `sent`), what is usual."""
@@ -287,6 +298,7 @@ class WishForm(WhenForm):
             "resource_id": self.what.resource_id,
             "service_id": self.what.service_id,
             "resource_ids": self.resource_ids,
+            "unit_ids": frozenset({self.unit.data} - {None}),
             "party": self.party.data or 1,
             "group": self.group.data or "",
             "extras": {code: number for code, number in self.extras.data.items() if number},

@@ -14,8 +14,8 @@ from flask import Blueprint, Response, g, make_response, request
 from flask.typing import ResponseReturnValue
 
 from b24app.bitrix.payload import BadPayload, PlacementCall
-from b24app.ledger import queries, tenancy
-from b24app.ledger.access import GrantRule
+from b24app.ledger import tenancy
+from b24app.ledger.access import GrantRule, concerning
 from b24app.ledger.session import transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.sync.manifest import manifest
@@ -172,14 +172,13 @@ def guard() -> ResponseReturnValue | None:
 
 def _living(visit: Visit) -> tuple[Tenant, tuple[GrantRule, ...]]:
     """The tenant with the visitor's grants; raises Closed when the visit belongs to an installation that has ended."""
-    with transaction(services().engine) as tx:
-        tenant = tenancy.tenant(tx, visit.portal_id)
-        grants = queries.grants(tx, visit.portal_id, visit.viewer.codes)
-    if tenant is None or tenant.portal.member_id != visit.member_id:
+    found = tenancy.seen(services().engine, visit.portal_id)
+    if found is None or found[0].portal.member_id != visit.member_id:
         raise Closed("removed", 410)
+    tenant, grants = found
     if tenant.installation.id != visit.installation_id:
         raise Closed("open_again", 401)
-    return tenant, grants
+    return tenant, concerning(grants, visit.viewer.codes)
 
 
 def _bearer() -> Visit:

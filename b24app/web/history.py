@@ -21,24 +21,29 @@ ARROW = "{} → {}"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the history."""
+    """One line of the history. `day`: as much of `at` as there is room for beside it."""
 
     action: str
     words: str
     details: tuple[str, ...]
     who: str
     at: str
+    day: str
 
 
 @dataclass(frozen=True, slots=True)
 class Tongue:
-    """How to say it: language, clock and money, and the names of the people and resources that are spoken of."""
+    """How to say it: language, clock and money, and the names of the people and resources that are spoken of.
+
+    `at`: when it is read, so that of today only the clock is told.
+    """
 
     language: str
     zone: ZoneInfo
     currency: str
     people: Mapping[int, str]
     resources: Mapping[int, str]
+    at: datetime | None = None
 
     def known(self, family: str, code: object) -> str:
         """The words for `family.code`; "" for a code that nobody knows."""
@@ -60,6 +65,7 @@ def entries(tongue: Tongue, changes: Sequence[History]) -> list[Entry]:
             details=tuple(filter(None, _details(tongue, change))),
             who=_actor(tongue, change.actor),
             at=_at(tongue, change.at),
+            day=_at(tongue, change.at).partition(", ")[0],
         )
         for change in changes
     ]
@@ -71,8 +77,7 @@ def speaks_of_resources(changes: Sequence[History]) -> bool:
 
 
 def _at(tongue: Tongue, at: datetime) -> str:
-    day = texts.day(tongue.language, at.astimezone(tongue.zone).date(), short=True)
-    return f"{day}, {texts.clock(at, tongue.zone)}"
+    return texts.moment(tongue.language, at, tongue.zone, tongue.at)
 
 
 def _actor(tongue: Tongue, actor: str) -> str:

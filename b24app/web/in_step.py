@@ -53,7 +53,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class InStepPage:
-    """What templates/settings/_in_step.html shows. `silent_until`: when a portal that does not answer is tried again."""
+    """What templates/settings/_in_step.html shows. `silent_until`: when a silent portal is tried again."""
 
     backlog: Backlog
     waited: str

@@ -50,7 +50,7 @@ class LaneWords:
     """What lanes say in the page's language: words that are escaped already, and sentences that are not.
 
     `within` and `part` take the other resource's name, "" when it may not be named. `engaged` and `perhaps`: his own
-    calendar says so.
+    calendar says so. `hours`: how many of them the axis has, for those who do not see it.
     """
 
     busy: str
@@ -65,6 +65,7 @@ class LaneWords:
     why: Callable[[Reason], str]
     engaged: str = ""
     perhaps: str = ""
+    hours: int = 0
 
 
 class Rail(NamedTuple):
@@ -113,7 +114,8 @@ def row(lane: Lane, day: Day, words: LaneWords) -> str:
     tall = f'"brow k{lines}"' if lines > 1 else "brow"
     return (
         f"<div class={tall} role=row id=r{lane.rail.resource_id}>{_rail(lane.rail)}"
-        f"<div class=lane role=gridcell{_free(lane.rail, len(units))}>{closed(lane, day, words)}{stands}</div></div>"
+        f"<div class=lane role=gridcell aria-colspan={words.hours}{_free(lane.rail, len(units))}>"
+        f"{closed(lane, day, words)}{stands}</div></div>"
     )
 
 
@@ -178,7 +180,7 @@ def _lined(lane: Lane, units: Sequence[int], day: Day, words: LaneWords) -> str:
     """A line for each of a few equal places; a request stands on the first that is free then."""
     lines = {unit: f" u{number}" for number, unit in enumerate(units, 1)}
     parts = []
-    for start, end, together in _side_by_side(lane.requests):
+    for start, end, together in side_by_side(lane.requests):
         taken = {block.unit_id for block in lane.held if block.start < end and start < block.end}
         line = next((lines[unit] for unit in units if unit not in taken), lines[units[-1]])
         parts.append(_request(start, end, together, day, words, line))
@@ -218,10 +220,10 @@ def counts(held: Iterable[BoardBlock]) -> list[tuple[int, int, int]]:
 
 def asked(requests: Sequence[BoardBlock], day: Day, words: LaneWords, line: str = "") -> str:
     """What is asked for and holds nothing; several on one time are one block with their number."""
-    return "".join(_request(*one, day, words, line) for one in _side_by_side(requests))
+    return "".join(_request(*one, day, words, line) for one in side_by_side(requests))
 
 
-def _side_by_side(requests: Sequence[BoardBlock]) -> list[tuple[int, int, list[BoardBlock]]]:
+def side_by_side(requests: Sequence[BoardBlock]) -> list[tuple[int, int, list[BoardBlock]]]:
     """Requests for times that overlap, together; they come in the order of their starts."""
     found: list[tuple[int, int, list[BoardBlock]]] = []
     for block in requests:
@@ -267,7 +269,7 @@ def _rail(rail: Rail) -> str:
     ahead = f"<em>{escape(rail.ahead_words)}</em>" if rail.ahead_words else ""
     several = " class=u" if rail.units else ""
     return (
-        f'<div class=res role=rowheader><span class="av {rail.kind}">{_initials(rail)}</span>'
+        f'<div class=res role=rowheader><span class="av {rail.kind}">{initials(rail.kind, rail.name)}</span>'
         f"<b>{escape(rail.name)}</b>{ahead}<small{several}>{escape(rail.note)}</small></div>"
     )
 
@@ -281,10 +283,9 @@ def _free(rail: Rail, units: int) -> str:
     return f" data-r={rail.resource_id} data-step={rail.step}{ahead}{places}"
 
 
-def _initials(rail: Rail) -> str:
-    if rail.kind != "specialist":
-        return ""
-    return escape("".join(word[0] for word in rail.name.split()[:2]).upper())
+def initials(kind: str, name: str) -> str:
+    """What stands in a person's circle, escaped; "" for what has a picture of its kind."""
+    return escape("".join(word[0] for word in name.split()[:2]).upper()) if kind == "specialist" else ""
 
 
 def window(day: Day, first: int | None, last: int | None) -> tuple[int, int]:

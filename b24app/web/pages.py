@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flask import current_app, render_template, url_for
+from flask import current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
 from b24app.ledger.session import transaction
-from b24app.web import bearer, board
+from b24app.web import bearer, board, remembered
 from b24app.web.board import blueprint
 from b24app.web.bookings import card_of_visit
-from b24app.web.choice import Choice
 from b24app.web.condition import warning
 from b24app.web.crm import CardContext
-from b24app.web.tab import read_tab
+from b24app.web.tab import choice_of, read_tab
 from b24app.web.visit import Visit, current_tenant, current_visit, now, seen_tenant, services
 
 RANGE = re.compile(r"(\d+:\d\d–\d+:\d\d)")
@@ -49,10 +48,25 @@ def script_words() -> dict[str, str]:
         "past": _("This time has already passed"),
         "booked": _("Booking No. {number}"),
         "saved": _("Saved: {name}"),
+        "copied": _("The link is copied"),
         "offline": _("There is no connection. What you see may be out of date."),
         "expired": _("The session has ended. Open the page again from Bitrix24."),
         "free": _("free"),
+        "failing": _("The application does not answer. What you typed is still here: try again in a minute."),
+        "asleep": _("Bitrix24 has not answered since {time}. What you typed is still here."),
+        "check": _("Check now"),
+        "stale": _("The board may be out of date: updated {num} min ago."),
+        "update": _("Update"),
+        "left": _("{num} min"),
+        "moving": _("Moving: arrows lead it, Enter puts it down, Esc gives up"),
+        "fixed": _("This cannot be moved here"),
+        "kept": _("It stays where it was"),
         "close": _("Close"),
+        "taken": _("taken"),
+        "again": _("Try again"),
+        "back": _("Take back"),
+        "stays": _("No connection. The booking stays where it was."),
+        "unbooked": _("No connection. Nothing was booked."),
     }
 
 
@@ -60,7 +74,8 @@ def render_place(visit: Visit, card: CardContext | None) -> str:
     """The whole page for the place where the portal shows us; `card` was read with the visitor's own token."""
     with transaction(services().engine) as tx:
         tenant = current_tenant(tx)
-        shown = board.read_board(tx, tenant, visit, Choice(), now())
+        begins = choice_of(tx, tenant, visit, card) if card else None
+        shown = board.read_board(tx, tenant, visit, begins or remembered.recall(tx, visit), now())
         tab = read_tab(tx, tenant, visit, card, now()) if card else None
     return render_template(
         "tab/page.html" if tab else "board/page.html",
@@ -75,9 +90,9 @@ def render_place(visit: Visit, card: CardContext | None) -> str:
 
 @blueprint.get("/app/tab")
 def tab_fragment() -> ResponseReturnValue:
-    """The bookings of the card in whose tab we are, as a fragment."""
+    """The bookings of the card in whose tab we are, as a fragment; `of` client: those of its client."""
     visit = current_visit()
     card = card_of_visit(visit)
     with transaction(services().engine) as tx:
-        tab = read_tab(tx, seen_tenant(), visit, card, now()) if card else None
+        tab = read_tab(tx, seen_tenant(), visit, card, now(), request.args.get("of", "")) if card else None
     return render_template("tab/_bookings.html", tab=tab, visit=visit)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from b24app import texts
 from b24app.booking.payments import METHODS
 from b24app.ledger import models
+from b24app.ledger.occupancy import as_interval
 from b24app.ledger.queries import Money
 from b24app.messages import MESSAGES
 from b24app.scheduling.interval import Interval
-from b24app.scheduling.policy import Policy, share
+from b24app.scheduling.policy import Policy, fee, share
 from b24app.scheduling.pricing import QuoteLine, minor_digits
+from b24app.scheduling.stage import Stage
 from b24app.web.standing import Look
 
 NOTHING = Decimal(0)
@@ -228,3 +233,55 @@ def _state(since: datetime | None, until: datetime | None, now: datetime) -> str
     if until is not None and now > until:
         return "past"
     return "later" if since is not None and now <= since else "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a booking's frozen rules say of giving it up or moving it: the ladder of fees where there is one, and the
+    rest in sentences. `since`: of which day these rules are."""
+
+    steps: tuple[Step, ...]
+    sentences: tuple[str, ...]
+    since: str
+
+
+def rules_card(look: Look, booking: models.Booking, price: Decimal) -> Rules:
+    """The rules that still matter to a booking that holds its time, or waits for it."""
+    policy, during = Policy.from_dict(booking.policy), as_interval(booking.during)
+    confirmed = booking.stage == Stage.CONFIRMED
+    steps = ladder(look, policy, price, during) if confirmed else []
+    # How early it had to be booked, and how many may be, was settled when it was.
+    still = policy.as_dict() | {"notice_minutes": 0, "pay_minutes": 0, "quotas": []}
+    said = texts.policy_words(
+        look.language, still, priced=price > 0, needs_approval=booking.needs_approval,
+        but={"move", *(["begin"] if confirmed else []), *(["cancel"] if steps else [])},
+    )  # fmt: skip
+    sentences = filter(None, (*said, *_moving(look, policy, price, booking.moves, during)))
+    since = _day(look.language, booking.created_at.astimezone(look.zone).date())
+    return Rules(tuple(steps), tuple(sentences), since)
+
+
+def _moving(look: Look, policy: Policy, price: Decimal, moves: int, during: Interval) -> Iterator[str]:
+    """«Перенести можно ещё 1 раз, не позже 13 марта, 9:00.», and what that costs now."""
+    yield _may_be_moved(look, policy, moves, during)
+    charge = fee(policy.move_ladder, price, during.start, look.at, minor_digits(look.portal.currency))
+    if charge:
+        yield _("Moving it now costs %(amount)s", amount=look.money(charge))
+
+
+def _may_be_moved(look: Look, policy: Policy, moves: int, during: Interval) -> str:
+    last = during.start - timedelta(minutes=policy.move_until_minutes)
+    until = look.moment(last)
+    if policy.most_moves == 0:
+        return texts.say(look.language, "policy.move_never")
+    if last <= look.at:
+        return _("It was possible to move it until %(time)s", time=until)
+    if policy.most_moves is None:
+        return _("It can be moved until %(time)s", time=until)
+    left = policy.most_moves - moves
+    if left <= 0:
+        return _("It cannot be moved any more: that was done as often as the rules allow")
+    return ngettext(
+        "It can be moved %(num)d more time, until %(time)s", "It can be moved %(num)d more times, until %(time)s",
+        left, time=until,
+    )  # fmt: skip

@@ -15,6 +15,8 @@ from b24app.booking.others import is_over
 from b24app.ledger.access import Viewer
 from b24app.ledger.models import Booking, History, Portal
 from b24app.ledger.occupancy import as_interval
+from b24app.scheduling.hours import DAY_MINUTES
+from b24app.scheduling.interval import Interval
 from b24app.scheduling.policy import Policy
 from b24app.scheduling.stage import Payment, Stage
 from b24app.web.visit import Visit
@@ -57,6 +59,12 @@ class Look:
         """A point in time inside of a sentence; of today only the clock."""
         return texts.moment(self.language, at, self.zone, self.at)
 
+    def dated(self, at: datetime) -> str:
+        """The same where it stands alone: «сегодня, 11:02», «13 марта, 14:00»."""
+        if at.astimezone(self.zone).date() != self.at.astimezone(self.zone).date():
+            return self.moment(at)
+        return _("today, %(time)s", time=texts.clock(at, self.zone))
+
 
 @dataclass(frozen=True, slots=True)
 class Pill:
@@ -92,6 +100,22 @@ def pill(language: str, booking: Booking, now: datetime, zone: ZoneInfo | None =
     if zone and stage == Stage.PREBOOKED and booking.held_until:
         words = _("Pre-booking until %(time)s", time=texts.moment(language, booking.held_until, zone, now))
     return Pill(LOOKS[stage], words)
+
+
+def nearness(look: Look, during: Interval) -> str:
+    """How far off it is: «через 24 ч 35 мин», «идёт, ещё 40 мин», «закончилась 3 дня назад»."""
+    if during.start > look.at:
+        return _("in %(time)s", time=_apart(look, look.at, during.start))
+    if during.end > look.at:
+        return _("under way, %(time)s left", time=_apart(look, look.at, during.end))
+    return _("ended %(time)s ago", time=_apart(look, during.end, look.at))
+
+
+def _apart(look: Look, earlier: datetime, later: datetime) -> str:
+    """The time between in words; from two days on whole days are enough."""
+    minutes = -((earlier - later) // timedelta(minutes=1))
+    days = minutes // DAY_MINUTES
+    return texts.say(look.language, "days", count=days) if days > 1 else texts.duration(look.language, minutes)
 
 
 def is_overdue(booking: Booking, now: datetime) -> bool:

@@ -47,9 +47,9 @@ ADDRESSES: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
     ("/_notices", chrome.notices_part, GET),
     ("/_notices/seen", chrome.notices_seen, POST),
     # CRM
-    ("/crm/<any(deal, contact, company):kind>/list/", cards.show_list, GET),
-    ("/crm/<any(deal, contact, company):kind>/details/<int:item_id>/", cards.show_card, GET),
-    ("/crm/<any(deal, contact, company):kind>/details/0/", cards.create, POST),
+    ("/crm/<any(lead, deal, contact, company):kind>/list/", cards.show_list, GET),
+    ("/crm/<any(lead, deal, contact, company):kind>/details/<int:item_id>/", cards.show_card, GET),
+    ("/crm/<any(lead, deal, contact, company):kind>/details/0/", cards.create, POST),
     ("/crm/type/<int:entity_type>/kanban/category/<int:category_id>/", processes.show_kanban, GET),
     ("/crm/type/<int:entity_type>/list/category/<int:category_id>/", processes.show_list, GET),
     ("/crm/type/<int:entity_type>/details/<int:item_id>/", processes.show_card, GET),

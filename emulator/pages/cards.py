@@ -1,4 +1,4 @@
-"""Deals, contacts and companies: lists, cards with the tabs of applications, and a small form for a new one."""
+"""Leads, deals, contacts and companies: lists, cards with the tabs of applications, and a small form for a new one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from emulator.pages.viewer import Viewer, viewer
 from emulator.pages.when import moment_words, parse_moment
 from emulator.state import Json
 
-PLURAL = {"deal": "deals", "contact": "contacts", "company": "companies"}
+PLURAL = {"lead": "leads", "deal": "deals", "contact": "contacts", "company": "companies"}
 PAGE = 50
 LINKED = 30
 # The fields of the left column, in the portal's order; what is not listed stands under "system fields".
 ABOUT = {
+    "lead": ("title", "name", "lastName", "companyTitle", "fm", "contactIds", "companyId", "assignedById", "comments"),
     "deal": (
         "title",
         "stageId",
@@ -123,7 +124,7 @@ def show_card(kind: str, item_id: int) -> str | tuple[str, int]:
         kind=kind,
         item=item,
         heading=records.title_of(item),
-        tabs=_tabs(me, kind, str(item_id)),
+        tabs=app_tabs(me, kind.upper(), str(item_id)),
         about=records.field_rows(me, KINDS[kind], item, [*ABOUT[kind], *own]),
         system=records.field_rows(me, KINDS[kind], item, SYSTEM),
         people=_people(me, item),
@@ -193,8 +194,9 @@ def moments(me: Viewer, item: Json) -> list[Json]:
     return [{**row, "when": moment_words(row["at"], me.zone, me.lang)} for row in rows]
 
 
-def _tabs(me: Viewer, kind: str, item_id: str) -> list[Tab]:
-    code = f"CRM_{kind.upper()}_DETAIL_TAB"
+def app_tabs(me: Viewer, kind: str, item_id: str) -> list[Tab]:
+    """The tabs that applications have bound to cards of a kind: DEAL, DYNAMIC_156…"""
+    code = f"CRM_{kind}_DETAIL_TAB"
     return [
         Tab(
             f"rest_{one['row']['id']}",
@@ -211,7 +213,7 @@ def _new_card(me: Viewer, kind: str, values: Any, error: str) -> str:
         name: [Part(records.title_of(one), str(one["id"])) for one in records.visible_items(me, number)]
         for name, number in (("contacts", CONTACT), ("companies", COMPANY))
     }
-    tabs = _tabs(me, kind, me.world.knobs.unsaved_id)
+    tabs = app_tabs(me, kind.upper(), me.world.knobs.unsaved_id)
     return render_template(
         "portal/new.html", kind=kind, heading=me.t(f"new_{kind}"), tabs=tabs, values=values, error=error, **choices
     )
@@ -242,6 +244,7 @@ def _fields(kind: str, form: Any) -> Json:
         "companyId": form.get("company"),
     }
     allowed = {
+        "lead": {"title", "name", "lastName", "fm", "companyId"},
         "deal": {"title", "opportunity", "contactIds", "companyId"},
         "contact": {"name", "lastName", "fm", "companyId"},
         "company": {"title", "fm"},

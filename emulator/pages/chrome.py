@@ -55,6 +55,7 @@ def menu(me: Viewer) -> list[Group]:
             me.t("crm"),
             [
                 Entry(me.t("deals"), "/crm/deal/list/", "deal"),
+                Entry(me.t("leads"), "/crm/lead/list/", "contact"),
                 Entry(me.t("contacts"), "/crm/contact/list/", "contact"),
                 Entry(me.t("companies"), "/crm/company/list/", "company"),
                 Entry(me.t("bin"), "/crm/recyclebin/", "box"),

@@ -9,7 +9,7 @@ from flask import abort, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from emulator.pages import card_side, records
-from emulator.pages.cards import PAGE, moments, no_access, paging
+from emulator.pages.cards import PAGE, app_tabs, moments, no_access, paging
 from emulator.pages.records import Part, Stage
 from emulator.pages.viewer import Viewer, viewer
 from emulator.pages.when import parse_moment, span_words
@@ -178,7 +178,7 @@ def show_card(entity_type: int, item_id: int) -> str | tuple[str, int]:
         steps=records.steps(me, entity_type, item),
         client=records.clients(me, item),
         moments=moments(me, item),
-        tabs=[],
+        tabs=app_tabs(me, f"DYNAMIC_{entity_type}", str(item_id)),
         about=_rows(me, entity_type, item, sorted(shown, key=lambda name: not _custom(name))),
         system=_rows(me, entity_type, item, SYSTEM),
         **card_side.side(me, entity_type, item),

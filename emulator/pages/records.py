@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator import crm, crm_schema
-from emulator.crm_schema import COMPANY, CONTACT, DEAL, Field
+from emulator.crm_schema import COMPANY, CONTACT, DEAL, LEAD, Field
 from emulator.pages.viewer import Viewer
 from emulator.pages.when import day_words, moment_words, parse_moment
 from emulator.pages.words import field_label
 from emulator.state import Json
 
-KINDS = {"deal": DEAL, "contact": CONTACT, "company": COMPANY}
+KINDS = {"lead": LEAD, "deal": DEAL, "contact": CONTACT, "company": COMPANY}
 NAMES = {number: name for name, number in KINDS.items()}
 PREFIXES = {"D": DEAL, "C": CONTACT, "CO": COMPANY}
 LINKS = {

@@ -23,9 +23,10 @@ from b24app.ledger import embedded, schema, secrets, tenancy
 from b24app.ledger.models import Portal
 from b24app.ledger.session import connect, transaction
 from tests import database
-from tests.bench import imports, load, past, portals, told, visible
+from tests.bench import browser, imports, load, past, portals, told, visible
 from tests.bench.measure import Table, times_ms
 from tests.bench.seed import Seeded, seed
+from tests.bench.step import in_step
 from tests.conftest import TOKEN_KEY, make_settings
 from tests.factories import installation_of, make_portal, make_resource
 from tests.prove import race, servers
@@ -155,6 +156,9 @@ def one_client(table: Table | None, engine: Engine, base: str, seeded: Seeded, n
             tag = board().headers["ETag"]
             table.row("board_unchanged_p50_ms", times_ms(lambda: unchanged(board, tag), 100, warm=20), 2.5)
             table.row("board_day_first_p50_ms", [first_ms(engine, seeded, board, n) for n in range(20)], 40)
+            address = f"{base}/app/board?view=week&resource={seeded.resource_ids[0]}&day={day}"
+            weeks = times_ms(lambda: http.get(address), 100, warm=20, before=lambda: forget_boards(engine, seeded))
+            table.row("board_week_p50_ms", weeks, 10)
     return statistics.median(boards), statistics.median(bookings)
 
 
@@ -216,6 +220,28 @@ UPDATE booking SET title = :title WHERE id IN (
 """)
 
 
+def in_browser(table: Table, url: str) -> None:
+    """The day board under somebody's hand."""
+    engine = connect(url, 5)
+    seeded, app = seed(engine, datetime.now(UTC)), application(url)
+    page = browser.page_of(app, seeded, bearer(seeded)["Authorization"].removeprefix("Bearer "))
+    with servers.web(servers.environment(url, TOKEN_KEY), threads=4) as base:
+        felt = browser.felt(base, page, seeded.day.isoformat())
+    table.row("drag_frame_ms", [browser.p95(felt.frames)], 16)
+    table.row("board_nodes", [felt.nodes], 4000)
+    table.row("layout_shift", [felt.shift], 0)
+    table.row("js_gzip_bytes", [browser.scripts_gzip_bytes(app, page)], 25_000)
+    app.extensions["b24"].engine.dispose()
+    engine.dispose()
+
+
+def first_paint(table: Table, url: str) -> None:
+    with in_step(url) as place:
+        paints, trips = browser.first_paints(place)
+    table.row("first_paint_ms", paints, 300)
+    table.row("portal_round_trips", [float(n) for n in trips], 2, worst=True)
+
+
 def races(table: Table, url: str) -> None:
     engine = connect(url, 5)
     rounds = 100
@@ -262,6 +288,8 @@ def many_portals(table: Table, url: str) -> None:
 
 PARTS: dict[str, Callable[[Table, str], None]] = {
     "pages": pages,
+    "browser": in_browser,
+    "paint": first_paint,
     "races": races,
     "visible": visible_in_portal,
     "bulk": visible_under_bulk,

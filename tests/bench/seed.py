@@ -6,6 +6,7 @@ writes (booking, allocation, history, refs in step), and the tests of the use ca
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from b24app.ledger.models import Portal
 from b24app.ledger.session import transaction
 from b24app.scheduling.hours import local_instant
+from b24app.scheduling.policy import Policy
 from tests.factories import ALWAYS, installation_of, make_portal, make_resource
 
 ZONE = "Europe/Moscow"
@@ -23,6 +25,7 @@ RESOURCES = 200
 PER_RESOURCE_ON_THE_DAY = 10
 AROUND = (*range(-13, 0), *range(1, 15))
 OTHERS = 37_000
+POLICY = json.dumps(Policy(15, 480, 15, 365).as_dict())
 KINDS = ("room", "hall", "equipment", "specialist", "vehicle")
 
 BOOKINGS = text("""
@@ -35,13 +38,13 @@ WITH place AS (
            CAST(:midnight AS timestamptz) + make_interval(mins => (480 + k * :every + (n % 3) * 15)::int) AS starts
     FROM place, generate_series(0, :per - 1) AS k WHERE n * :per + k < :most
 ), made AS (
-    INSERT INTO booking (id, portal_id, number, service_id, during, stage, title, client_id, source, created_by,
+    INSERT INTO booking (id, portal_id, number, service_id, during, stage, title, client_id, source, policy, created_by,
                          created_at, updated_at)
     SELECT booking_id, :portal, :first + row_number() OVER (), service_id,
            tstzrange(starts, starts + make_interval(mins => :minutes)), 'confirmed',
            CASE WHEN k % 3 = 0 THEN 'Планирование ' || n ELSE '' END,
            CASE WHEN k % 3 = 0 THEN NULL ELSE (SELECT min(id) FROM client WHERE portal_id = :portal) + (n + k) % 50 END,
-           'manager', 'user:3', :now, :now
+           'manager', CAST(:policy AS jsonb), 'user:3', :now, :now
     FROM slot
 )
 INSERT INTO allocation (portal_id, booking_id, unit_id, resource_id, during)
@@ -106,6 +109,7 @@ def _bookings(tx: Session, portal: Portal, shown: date, now: datetime) -> None:
         values = {
             "portal": portal.id, "midnight": local_instant(shown + timedelta(days=offset), 0, ZoneInfo(ZONE)),
             "per": per, "every": 780 // per // 15 * 15, "most": most, "first": first, "minutes": 45, "now": now,
+            "policy": POLICY,
         }  # fmt: skip
         tx.execute(BOOKINGS, values)
         first += most

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from b24app.booking import story
@@ -39,6 +39,19 @@ def test_booking_takes_the_time_and_tells_its_story(tx: Session, portal: Portal,
         ("item", "", now),
         ("event", "company", now),
     ]
+
+
+def test_a_plain_booking_takes_six_statements(tx: Session, portal: Portal, now: datetime) -> None:
+    """A setting, what is offered, the lock, the facts, who holds them, and one that writes everything."""
+    room = make_resource(tx, portal, now=now)
+    make_booking(tx, portal, room, now=now)
+    sent: list[str] = []
+    note = lambda _connection, _cursor, statement, *_: sent.append(statement)  # noqa: E731
+    event.listen(tx.connection(), "before_cursor_execute", note)
+    booking = make_booking(tx, portal, room, now=now, interval=hour(now, 3))
+    event.remove(tx.connection(), "before_cursor_execute", note)
+    assert len(sent) == 6, "\n".join(sent)
+    assert (held(tx), booking.number, len(queries.history(tx, portal.id, booking.id))) == (2, 1001, 1)
 
 
 def test_numbers_follow_each_other_within_a_portal(tx: Session, portal: Portal, now: datetime) -> None:

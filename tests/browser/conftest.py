@@ -32,12 +32,13 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from b24app.app import create_app
 from b24app.ledger import tenancy
-from b24app.ledger.models import Portal, Resource
+from b24app.ledger.models import Portal, PortalUser, Resource
 from b24app.ledger.session import Engine, transaction
 from emulator.app import create_emulator
 from emulator.guide import install_like_a_person
@@ -203,6 +204,7 @@ class Visitor:
 
     def deal(self, deal_id: int = 1) -> Visitor:
         """Opens our tab in that deal."""
+        self.forget()
         self.page.goto(f"{self.site.portal_url}/crm/deal/details/{deal_id}/")
         self.page.get_by_role("tab", name="Бронирование").or_(
             self.page.locator("button", has_text="Бронирование")
@@ -210,11 +212,26 @@ class Visitor:
         self.frame.locator("#tab").wait_for()
         return self
 
-    def menu(self) -> Visitor:
-        """Opens our page from the left menu."""
+    def forget(self) -> None:
+        """Everybody's boards are as they were before anybody chose anything: tests share the people."""
+        with transaction(self.site.engine) as tx:
+            tx.execute(update(PortalUser).values(choice={}))
+
+    def menu(self, *, again: bool = False) -> Visitor:
+        """Opens our page from the left menu; `again`: as it was left."""
+        if not again:
+            self.forget()
         self.page.goto(self.site.portal_url)
         self.page.get_by_role("link", name="Бронирование", exact=True).first.click()
         self.frame.locator("#board").wait_for()
+        return self
+
+    def only_for(self, service: str) -> Visitor:
+        """Leaves the lanes that serve this service; "" brings back all."""
+        self.frame.locator("#filters-button").click()
+        self.frame.locator("#by-service").select_option(label=service or "Не важно")
+        self.frame.locator("#chip-service").wait_for(state="attached" if service else "detached")
+        self.page.keyboard.press("Escape")
         return self
 
     def on(self, day: date) -> Visitor:

@@ -132,6 +132,7 @@ def test_a_pool_is_free_until_its_last_place_is_taken(visitor: Visitor, site: Si
     visitor.page.mouse.down()
     visitor.page.mouse.move(at_hour(visitor, 10.5), y, steps=5)
     visitor.page.mouse.up()
+    visitor.frame.locator("#chosen [data-more]").click()
     form = visitor.frame.locator("#booking-form")
     expect(form.locator("#f-start")).to_have_value("12:00")
 
@@ -158,7 +159,7 @@ def test_a_service_is_chosen_first_and_stays_when_the_day_changes(visitor: Visit
     with transaction(site.engine) as tx:
         service = make_service(tx, site.tenant(tx), (able, 1), name="Портрет")
     visitor.menu()
-    visitor.frame.locator("#service-input").select_option("Портрет")
+    visitor.only_for("Портрет")
     expect(visitor.frame.locator(f"#r{other.id}")).to_have_count(0)
     visitor.tomorrow()
     expect(visitor.frame.locator(f"#r{able.id}")).to_have_count(1)
@@ -167,9 +168,10 @@ def test_a_service_is_chosen_first_and_stays_when_the_day_changes(visitor: Visit
         press(visitor, able, 12)
     assert f"service={service.id}" in opened.value.url
     assert f"resource={able.id}" in opened.value.url
+    visitor.frame.locator("#booking-form").wait_for()
     visitor.page.keyboard.press("Escape")
     book(site, other, 15, title="Не новая")
-    visitor.frame.locator("#service-input").select_option("")
+    visitor.only_for("")
     expect(visitor.frame.locator(f"#r{other.id} a.b")).to_have_count(1)
     expect(visitor.frame.locator(".is-new")).to_have_count(0)
 

@@ -18,7 +18,13 @@ QUARTER = 15
 
 
 def press(visitor: Visitor, resource: Resource, start: float, end: float | None = None) -> None:
-    """Clicks a lane at `start` (hours of the day), or drags from there to `end`."""
+    """Clicks a lane at `start` (hours of the day), or drags from there to `end`; then opens the form by the dialog."""
+    choose(visitor, resource, start, end)
+    visitor.frame.locator("#chosen [data-more]").click()
+
+
+def choose(visitor: Visitor, resource: Resource, start: float, end: float | None = None) -> None:
+    """The same without the form."""
     box = visitor.box(visitor.frame.locator(f"#r{resource.id} .lane"))
     board = visitor.frame.locator(".board")
     first, count = (int(board.get_attribute(f"data-{name}") or 0) for name in ("from", "span"))
@@ -81,7 +87,7 @@ def test_the_card_of_a_booking_opens_in_the_portal(visitor: Visitor, site: Site)
     visitor.deal().tomorrow()
     press(visitor, room, 9)
     visitor.frame.locator("#send-policy").click()
-    link = visitor.frame.locator("#sync [data-open]")
+    link = visitor.frame.locator("#sync [data-open]").first
     link.wait_for()
     link.click()
     expect(visitor.page.locator("body")).to_contain_text("Сведения")
@@ -173,26 +179,3 @@ def test_moving_and_cancelling(visitor: Visitor, site: Site) -> None:
     panel.locator("#cancel [type=submit]").click()
     expect(panel).to_contain_text("Бронь отменена")
     expect(visitor.frame.locator(f"#r{other.id} a.b")).to_have_count(0)
-
-
-def test_by_keyboard_alone(visitor: Visitor, site: Site) -> None:
-    room = site.resource(kind="room", name="0 первая по порядку", step_minutes=60, min_minutes=60)
-    visitor.menu().tomorrow()
-    visitor.frame.locator(".board").focus()
-    keyboard = visitor.page.keyboard
-    keyboard.press("ArrowDown")
-    keyboard.press("ArrowRight")
-    keyboard.press("Shift+ArrowRight")
-    expect(visitor.frame.locator("#said")).to_have_text("0 первая по порядку, 1:00–3:00, свободно")
-    keyboard.press("Enter")
-    expect(visitor.frame.locator("#f-start")).to_have_value("1:00")
-    visitor.frame.locator("#f-title").fill("С клавиатуры")
-    keyboard.press("Enter")
-    expect(visitor.frame.locator("#booking")).to_contain_text("Забронировано.")
-    keyboard.press("Escape")
-    expect(visitor.frame.locator(f"#r{room.id} a.b")).to_have_class(re.compile(r"\bs4 n8\b"))
-    visitor.frame.locator(".board").focus()
-    keyboard.press("ArrowDown")
-    keyboard.press("ArrowRight")
-    keyboard.press("Enter")
-    expect(visitor.frame.locator("#booking")).to_contain_text("С клавиатуры")

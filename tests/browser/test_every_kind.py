@@ -88,7 +88,7 @@ class Desk:
         """Opens the form from the board: a press on the lane, after choosing a service perhaps."""
         self.visitor.menu()
         if service:
-            self.visitor.frame.locator("#service-input").select_option(label=service)
+            self.visitor.only_for(service)
             expect(self.visitor.frame.locator("#board")).to_have_attribute("data-new", re.compile("service="))
         self.visitor.on(day)
         press(self.visitor, self.company.resources[name], start, end)

@@ -157,27 +157,3 @@ def test_an_open_page_outlives_its_token(visitor: Visitor, site: Site) -> None:
         assert board.value.request.headers["x-b24-token"] == fresh
     finally:
         site.world.knobs.change({"access_ttl_s": 3600})
-
-
-def test_the_view_in_the_calendar_follows_its_period(visitor: Visitor, site: Site) -> None:
-    site.resource()
-    visitor.page.goto(f"{site.portal_url}/calendar/")
-    visitor.page.locator("[data-views] button", has_text="Ресурсы").click()
-    board = visitor.frame.locator("#board")
-    today = board.get_attribute("data-day")
-    visitor.page.wait_for_timeout(1200)  # the SDK keeps the first event of 900 ms for itself
-    visitor.page.locator("[data-period] [data-step='1']").click()
-    expect(board).not_to_have_attribute("data-day", today or "")
-    visitor.page.locator("[data-period] [data-step='0']").click()
-    expect(board).to_have_attribute("data-day", today or "")
-
-
-def test_without_a_connection_the_page_says_so(visitor: Visitor, site: Site) -> None:
-    site.resource()
-    visitor.deal()
-    visitor.page.context.set_offline(True)
-    try:
-        visitor.frame.locator("#day-next").click()
-        expect(visitor.frame.locator("#toasts [role=alert]")).to_contain_text("Нет связи")
-    finally:
-        visitor.page.context.set_offline(False)

@@ -86,3 +86,42 @@ def test_the_fee_stands_before_the_red_button_and_cancelling_is_undone(visitor: 
     expect(panel).to_contain_text("Клиент заболел")
     panel.locator(".note.ok button").click()
     expect(panel.locator(".st.big")).to_have_text("Подтверждено")
+
+
+def test_a_new_booking_takes_four_clicks_and_is_taken_back_after_the_panel_is_closed(
+    visitor: Visitor, site: Site
+) -> None:
+    """From the card of a deal: Book, which service, and the button; client and deal are the card's own."""
+    what = service(site)
+    visitor.become(ADMIN).deal(1)
+    visitor.frame.locator("body").get_by_role("button", name="Забронировать").first.click()
+    form = visitor.frame.locator("#booking-form")
+    form.locator("#f-resource").select_option(f"s{what.id}")
+    expect(form.locator("#terms .tot")).to_contain_text("2 400 ₽")
+    form.locator("#send-policy").click()
+    panel = visitor.frame.locator("#booking")
+    expect(panel.locator(".st.big")).to_have_text("Подтверждено")
+    expect(panel.locator("#crm")).to_contain_text("№ 1")
+    panel.locator(".phd [data-close]:visible").click()
+    toast = visitor.frame.locator(".toast", has=visitor.page.locator("button"))
+    expect(toast).to_be_visible()
+
+
+def test_on_a_phone_the_panel_is_a_column_with_two_large_buttons_and_a_menu(visitor: Visitor, site: Site) -> None:
+    booking = booked(site, service(site), 1)
+    visitor.become(ADMIN).deal(1)
+    load = "(body, number) => window.page.load(`/app/bookings/no/${number}`, '#panel-body')"
+    visitor.frame.locator("body").evaluate(load, booking.number)
+    panel = visitor.frame.locator("#booking")
+    expect(panel).to_be_visible()
+    visitor.frame.locator("#panel").evaluate("one => { one.style.width = '390px'; }")
+    footer = panel.locator(".pfoot button:visible")
+    expect(footer).to_have_count(2)
+    heights = footer.evaluate_all("all => all.map((one) => one.offsetHeight)")
+    assert min(heights) >= 44, heights
+    width = panel.locator(".pbody").evaluate("one => [one.scrollWidth, one.clientWidth]")
+    assert width[0] <= width[1], "nothing scrolls sideways"
+    panel.locator(".phd [popovertarget=booking-menu]").click()
+    panel.locator("#booking-menu [data-show=cancel]").click()
+    expect(panel.locator("#cancel")).to_be_visible()
+    expect(panel.locator("#f-cancel-reason")).to_be_focused()

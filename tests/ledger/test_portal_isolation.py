@@ -28,6 +28,7 @@ CALLS: dict[str, Calls] = {
     "by_card": lambda tx, b, of, ref, now: clients.by_card(tx, b, "contact", [7]),
     "bookings_ahead": lambda tx, b, of, ref, now: clients.bookings_ahead(tx, b, of.client_id or 0, now),
     "bookings_of": lambda tx, b, of, ref, now: clients.bookings_of(tx, b, of.client_id or 0),
+    "record_of": lambda tx, b, of, ref, now: sum(clients.record_of(tx, b, of.client_id or 0)) or None,
     "of_deal": lambda tx, b, of, ref, now: clients.of_deal(tx, b, 12),
     "repoint": lambda tx, b, of, ref, now: clients.repoint(tx, b, of.client_id or 0, "contact", 8) and None,
     "unlink": lambda tx, b, of, ref, now: clients.unlink(tx, b, of.client_id or 0),

@@ -1,10 +1,10 @@
-"""Every function of `occupancy.py` and `writes.py`, called for portal B with the ids of portal A: changes nothing."""
+"""Functions of `occupancy`, `writes` and `booked`, called for portal B with the ids of portal A: nothing changes."""
 
 from __future__ import annotations
 
 import inspect
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,8 @@ from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest
 from b24app.booking.series import book_series
 from b24app.errors import NotFound
-from b24app.ledger import occupancy, writes
+from b24app.ledger import booked, occupancy, writes
+from b24app.ledger.booked import Beside
 from b24app.ledger.models import Allocation, Booking, Portal, Resource
 from b24app.ledger.occupancy import HeldSeat
 from b24app.scheduling.allocation import Seat
@@ -59,6 +60,11 @@ class Foreign:
         return {"id": uuid.uuid4(), "created_at": self.now, "updated_at": self.now, **values, **own, **changed}
 
 
+def insert(tx: Session, b: Foreign, seats: Sequence[Seat] = (), **changed: Any) -> bool | None:
+    booking = booked.unwritten(b.here, b.later, b.as_booked(**changed))
+    return booked.insert(tx, booking, Beside(seats), b.now)
+
+
 LINE = QuoteLine("fee", "move", Decimal(1), Decimal(5), Decimal(5))
 Call = Callable[[Session, Foreign], Any]
 PAID = {"kind": "payment", "amount": Decimal(5), "method": "cash", "recorded_by": "user:1"}
@@ -70,9 +76,7 @@ CALLS: dict[str, Call] = {
     "release": lambda tx, b: occupancy.release(tx, b.here, [b.booking.id], b.now),
     "reseat": lambda tx, b: occupancy.reseat(tx, b.here, [(b.held.allocation_id, b.free)], b.now),
     "shorten": lambda tx, b: occupancy.shorten(tx, b.here, b.booking.id, hour(b.now, 1.5).start),
-    "insert_booking": lambda tx, b: writes.insert_booking(
-        tx, b.here, b.later, b.as_booked(service_id=b.booking.service_id)
-    ),
+    "insert": lambda tx, b: insert(tx, b, service_id=b.booking.service_id),
     "keep_claims": lambda tx, b: writes.keep_claims(tx, b.here, b.booking.id, [b.resource.id]),
     "add_lines": lambda tx, b: writes.add_lines(tx, b.here, b.booking.id, [LINE], b.now),
     "supersede_lines": lambda tx, b: writes.supersede_lines(tx, b.here, b.booking.id, b.now, ["time"]),
@@ -90,14 +94,15 @@ MIXED: dict[str, Call] = {
     ),
     "reseat onto its unit": lambda tx, b: occupancy.reseat(tx, b.here, [(b.own_seat.allocation_id, b.free)], b.now),
     "claim its resource": lambda tx, b: writes.keep_claims(tx, b.here, b.own.id, [b.resource.id]),
-    "for its client": lambda tx, b: writes.insert_booking(
-        tx, b.here, b.later, b.as_booked(client_id=b.booking.client_id)
-    ),
-    "in its series": lambda tx, b: writes.insert_booking(
-        tx, b.here, b.later, b.as_booked(series_id=b.booking.series_id)
-    ),
+    "for its client": lambda tx, b: insert(tx, b, client_id=b.booking.client_id),
+    "in its series": lambda tx, b: insert(tx, b, series_id=b.booking.series_id),
+    "inserted on its unit": lambda tx, b: insert(tx, b, seats=b.seat(b.free, b.own_seat.resource_id)),
+    "inserted as its resource": lambda tx, b: insert(tx, b, seats=b.seat(b.own_seat.unit_id, b.resource.id)),
 }
-CONCERNS_NOBODY_ELSE = {"as_range", "as_interval", "board_changed", "hold_quotas", "add_series", "keep_client"}
+CONCERNS_NOBODY_ELSE = {
+    "as_range", "as_interval", "board_changed", "hold_quotas", "add_series", "keep_client", "occupying", "written",
+    "taken_means", "unwritten",
+}  # fmt: skip
 NOTHING: tuple[Any, ...] = (None, [], set())
 
 
@@ -138,7 +143,7 @@ def public(module: ModuleType) -> set[str]:
 
 
 def test_every_function_is_called() -> None:
-    assert public(occupancy) | public(writes) == set(CALLS) | CONCERNS_NOBODY_ELSE
+    assert public(occupancy) | public(writes) | public(booked) == set(CALLS) | CONCERNS_NOBODY_ELSE
 
 
 @pytest.mark.parametrize("name", [*CALLS, *MIXED])

@@ -67,11 +67,20 @@ def objects(far: Far) -> Json:
         "types": {title: _type(far, kind) for title, kind in ours.items()},
         "fields": sorted(_fields(far, ours)),
         "stages": sorted(_stages(far, ours)),
-        "placements": sorted((row["placement"], row["handler"], str(row["langAll"])) for row in far.placements),
+        "placements": sorted(_placements(far, ours)),
         "events": sorted((row["event"], row["handler"]) for row in far.event_handlers),
         "robots": sorted(_robots(far, ours)),
         "triggers": sorted((row["CODE"], row["NAME"]) for row in far.triggers),
     }
+
+
+def _placements(far: Far, ours: Json) -> Iterator[tuple[str, ...]]:
+    keys = {"Ресурсы": "{resources}", "Бронирования": "{bookings}"}
+    for row in far.placements:
+        code = row["placement"]
+        for title, kind in ours.items():
+            code = code.replace(str(kind["entityTypeId"]), keys[title])
+        yield code, row["handler"], str(row["langAll"])
 
 
 def _robots(far: Far, ours: Json) -> Iterator[tuple[str, ...]]:
@@ -202,7 +211,7 @@ def test_a_lost_answer_makes_no_twin(stand: Stand, card: AppCard, method: str, k
     found = objects(stand.portal)
     fields = sum(len(kind["fields"]) for kind in declaration().values())
     assert (len(found["types"]), len(found["fields"])) == (2, fields)
-    assert (len(found["placements"]), len(found["events"])) == (5, len(manifest().events))
+    assert (len(found["placements"]), len(found["events"])) == (len(manifest().placements), len(manifest().events))
     assert [row[0] for row in found["robots"]] == sorted(ROBOTS.codes)
     assert [row[0] for row in found["triggers"]] == sorted(TRIGGERS.codes)
     assert [row[2] for row in sorted(found["stages"], key=lambda row: int(row[3])) if row[0] == "Бронирования"] == [
@@ -320,6 +329,8 @@ def test_a_plan_without_smart_processes_ends_as_level_a(stand: Stand, card: AppC
     states = run(stand.open(card)).states
     assert {states[name] for name in ("resources", "bookings", "funnel")} == {"unavailable"}
     assert {states[name] for name in ("rights", "calendar", "placements", "events", "finish")} == {"done"}
+    codes = {row["placement"] for row in stand.portal.placements}
+    assert codes == {one.code for one in manifest().placements if "{" not in one.code}
     row = portal_row(engine)
     assert (row.level, LaidCrm.from_json(row.crm).complete) == ("A", False)
     page = stand.open(card).page.text
@@ -408,7 +419,7 @@ def test_the_last_step_waits_for_the_others(stand: Stand, card: AppCard) -> None
 
 def test_what_an_older_version_bound_goes(whole: Json, stand: Stand, card: AppCard) -> None:
     far = stand.portal
-    old = dict(far.placements[0]) | {"id": 999, "placement": "CRM_LEAD_DETAIL_TAB", "handler": APP_URL + "/b24/lead"}
+    old = dict(far.placements[0]) | {"id": 999, "placement": "CRM_QUOTE_DETAIL_TAB", "handler": APP_URL + "/b24/quote"}
     far.placements.append(old)
     far.placements[1]["langAll"]["ru"]["TITLE"] = "Старое название"
     far.placements[2]["handler"] = "https://old.example.com/b24/x"

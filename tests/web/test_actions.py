@@ -9,13 +9,14 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import update
 
 from b24app.booking.reserve import BookingRequest
 from b24app.booking.series import book_series
-from b24app.ledger.models import Booking
+from b24app.ledger.models import Booking, ExternalRef, Portal
 from b24app.scheduling.recurrence import Recurrence
 from tests.factories import ADMIN as ADMIN_VIEWER
-from tests.stand import ADMIN, EMPLOYEE, MANAGER, SECOND_MANAGER, Frame
+from tests.stand import ADMIN, APP_URL, EMPLOYEE, MANAGER, SECOND_MANAGER, Frame
 from tests.web.desk import RULES, Desk, buttons, stage, words, wrong_fields
 from tests.web.installed import Installed, everything
 
@@ -38,7 +39,61 @@ def test_confirming_answers_with_the_panel_and_word_to_the_board(desk: Desk) -> 
     answer = desk.act(desk.open(), booking, "confirm")
     assert answer.status_code == 200
     assert stage(answer.text) == "conf: Confirmed"
-    assert json.loads(answer.headers["HX-Trigger"]) == {"b24:changed": {"number": booking.number}}
+    changed = {"number": booking.number, "words": "Booking confirmed", "undo": ""}
+    assert json.loads(answer.headers["HX-Trigger"]) == {"b24:changed": changed}
+
+
+def test_cancelling_names_an_address_that_takes_it_back_without_a_form(desk: Desk) -> None:
+    booking, frame = desk.book(desk.service()), desk.open()
+    answer = desk.act(frame, booking, "cancel")
+    undo = json.loads(answer.headers["HX-Trigger"])["b24:changed"]["undo"]
+    asked = {"headers": {**frame.headers, "Accept": "application/json"}, "base_url": APP_URL}
+    back = frame.client.post(undo, **asked)
+    assert (back.status_code, back.json) == (200, {"number": booking.number, "words": "Undone"})
+    assert desk.state(booking).stage == "confirmed"
+    again = frame.client.post(undo, **asked)
+    assert again.status_code == 409
+    assert again.json
+    assert "meanwhile" in again.json["words"]
+
+
+def test_a_comment_and_participants_are_written_down_and_told_in_the_history(desk: Desk) -> None:
+    booking, frame = desk.book(desk.service()), desk.open()
+    answer = desk.act(frame, booking, "details", notes="White background", participants=[MANAGER])
+    now = desk.state(booking)
+    assert (answer.status_code, now.notes, now.participants) == (200, "White background", [MANAGER])
+    assert (now.revision, now.title) == (booking.revision + 1, booking.title), "the card of the CRM says the title"
+    assert "Comment or participants changed" in words(answer.text)
+    same = desk.act(frame, booking, "details", notes="White background", participants=[MANAGER])
+    assert (same.status_code, desk.state(booking).revision) == (200, now.revision), "nothing differs"
+
+
+def test_without_a_card_title_and_responsible_are_changed_here(desk: Desk) -> None:
+    booking, frame = desk.book(desk.room), desk.open()
+    with desk.installed.tx() as tx:
+        tx.execute(update(Portal).values(level="A"))
+    desk.act(frame, booking, "details", notes="", title="Portfolio", responsible=MANAGER)
+    assert (desk.state(booking).title, desk.state(booking).responsible_id) == ("Portfolio", MANAGER)
+
+
+def test_a_participant_whom_nobody_knows_is_refused_at_the_field_and_the_comment_stays_typed(desk: Desk) -> None:
+    booking, frame = desk.book(desk.room), desk.open()
+    answer = desk.act(frame, booking, "details", notes="Typed", participants=[999])
+    assert (answer.status_code, desk.state(booking).notes) == (422, "")
+    assert ">Typed</textarea>" in answer.text
+
+
+def test_only_an_administrator_has_what_was_not_accepted_drawn_again(desk: Desk) -> None:
+    booking = desk.book(desk.room)
+    with desk.installed.tx() as tx:
+        tx.execute(update(ExternalRef).values(parked_reason="Fill in the field “Source”", attempts=3, dirty_since=None))
+    page = desk.open().get(f"/app/bookings/{booking.id}").text
+    assert "Fill in the field “Source”" in words(page)
+    assert "3 tries" in words(page)
+    assert "draw-again" not in buttons(page)
+    assert desk.open().post(f"/app/bookings/{booking.id}/draw-again").status_code == 403
+    answer = desk.open(ADMIN).post(f"/app/bookings/{booking.id}/draw-again")
+    assert "Sending to the portal" in words(answer.text)
 
 
 def test_declining_keeps_the_reason(desk: Desk) -> None:
@@ -411,15 +466,16 @@ EVERYBODY = (MANAGER, SECOND_MANAGER, EMPLOYEE)
 SHOWN: dict[str, dict[int, set[str]]] = {
     # the author and responsible, an approver, who takes payments
     "hold": {
-        MANAGER: {"confirm", "cancel", "undo"}, SECOND_MANAGER: {"confirm", "decline"},
-        EMPLOYEE: {"confirm", "cancel", "payments"},
+        MANAGER: {"confirm", "cancel", "undo", "details"}, SECOND_MANAGER: {"confirm", "decline"},
+        EMPLOYEE: {"confirm", "cancel", "payments", "details"},
     },
     "manager": {
-        MANAGER: {"cancel", "undo"}, SECOND_MANAGER: {"confirm", "decline"},
-        EMPLOYEE: {"confirm", "decline", "payments"},
+        MANAGER: {"cancel", "undo", "details"}, SECOND_MANAGER: {"confirm", "decline"},
+        EMPLOYEE: {"confirm", "decline", "payments", "details"},
     },
     "payment": {
-        MANAGER: {"cancel", "undo"}, SECOND_MANAGER: {"decline"}, EMPLOYEE: {"decline", "payments"},
+        MANAGER: {"cancel", "undo", "details"}, SECOND_MANAGER: {"decline"},
+        EMPLOYEE: {"decline", "payments", "details"},
     },
 }  # fmt: skip
 

@@ -376,3 +376,60 @@ def test_a_form_never_carries_styles_or_scripts_of_its_own(desk: Desk, frame: Fr
     ]
     for page in pages:
         assert not re.search(r"<script|<style|\sstyle=|\son\w+=", page.text)
+
+
+# One of several, once more, and what was taken meanwhile ----
+
+
+def test_of_a_pool_one_place_may_be_picked_and_is_the_one_that_is_had(desk: Desk, frame: Frame) -> None:
+    bikes = desk.resource(kind="equipment", name="Bikes", units=3)
+    page = told_choice(frame, bikes)
+    places = re.findall(r'<option value="(\d+)">Place (\d)</option>', page)
+    assert [number for _, number in places] == ["1", "2", "3"]
+    third = places[2][0]
+    answer = post(frame, bikes, unit=third)
+    booking = re.findall(r'data-booking="([^"]+)"', answer.text)[0]
+    assert "1 of 3, place 3" in words(frame.get(f"/app/bookings/{booking}").text)
+    assert post(frame, bikes, unit=third).status_code == 409, "that very place is taken"
+    assert 'id="f-unit"' not in told_choice(frame, desk.room)
+
+
+def told_choice(frame: Frame, what: Resource) -> str:
+    return frame.get("/app/bookings/choice", **asked(what)).text
+
+
+def test_a_time_that_was_only_proposed_makes_way_for_one_that_another_service_has(desk: Desk, frame: Frame) -> None:
+    late = desk.service((desk.room, 1), rules={"notice_minutes": 28 * 60}, min_minutes=60, max_minutes=60)
+    fresh = frame.get("/app/bookings/choice", **asked(late, proposed=f"{DAY} 720"))
+    typed = frame.get("/app/bookings/choice", **asked(late))
+    assert value_of(fresh, "start") == "13:00", "the first that is early enough"
+    assert value_of(typed, "start") == "12:00", "what was typed stays, and is refused in words"
+
+
+def test_what_was_booked_is_booked_again_for_the_next_week(desk: Desk) -> None:
+    service = desk.service((desk.room, 1), tariff=TARIFF)
+    frame = desk.open(ADMIN)
+    booking = desk.book(service, 24, 2, by=ADMIN, party=3, extras={"light": 1}, title="Portfolio", notes="White")
+    again = frame.get("/app/bookings/new", like=booking.id)
+    assert [value_of(again, one) for one in ("date", "start", "party", "title", "extras-light")] == [
+        "2026-03-18", "9:00", "3", "Portfolio", "1",
+    ]  # fmt: skip
+    assert part(again.text, "terms").startswith("Wed, 18 March, 9:00–11:00 Oka")
+    assert frame.get("/app/bookings/new", like="7").status_code == 404
+
+
+def test_a_chosen_time_that_is_taken_meanwhile_is_marked_with_the_nearest_beside_it(desk: Desk, frame: Frame) -> None:
+    service = desk.service((desk.room, 1), min_minutes=60, max_minutes=60)
+    assert "gone" not in told(frame, service)
+    desk.book(service, 27)
+    page = told(frame, service)
+    assert re.findall(r'<s class="slot gone">(.*?)</s>', page) == ["12:00"]
+    assert "12:00 cannot be had. Nearest: Wed, 11 March, 10:00–11:00" in words(page)
+    assert "Taken 12:00–13:00" in part(page, "terms")
+    assert 'class="btn pri dull"' in page
+
+
+def test_until_when_cancelling_is_free_is_told_with_the_day(desk: Desk, frame: Frame) -> None:
+    service = desk.service((desk.room, 1), tariff=TARIFF, rules={"cancel_ladder": [{"hours": 24, "percent": 50}]})
+    assert "Cancelling is free until 10 March, 12:00" in part(told(frame, service), "terms")
+    assert "Cancelling is free until" not in part(told(frame, service, date=TODAY, start="15:00", end="16:00"), "terms")

@@ -216,7 +216,8 @@ def test_a_hold_says_until_when_it_holds(desk: Desk, frame: Frame) -> None:
     assert (booking.stage, booking.held_until) == ("prebooked", desk.now + timedelta(hours=2))
     assert "Pre-booked until 10 March, 11:00. Wed, 11 March, 12:00–13:00, Portrait" in words(answer.text)
     assert '<span class="st big hold">Pre-booking</span>' in answer.text
-    assert json.loads(answer.headers["HX-Trigger"]) == {"b24:changed": {"number": booking.number}}
+    changed = json.loads(answer.headers["HX-Trigger"])["b24:changed"]
+    assert (changed["number"], changed["undo"]) == (booking.number, f"/app/bookings/{booking.id}/undo?revision=1")
 
 
 def test_what_would_be_confirmed_at_once_can_be_held_instead(desk: Desk, frame: Frame) -> None:

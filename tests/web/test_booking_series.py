@@ -283,3 +283,17 @@ def test_the_dates_of_a_year_are_shown_soon_enough_to_wait_for(desk: Desk, frame
     with counted(desk.installed.engine) as many:
         planned(frame, desk.room, freq="weekly", count=52)
     assert (len(many) - len(few)) / 50 <= 6
+
+
+def test_moving_all_of_a_series_shows_the_sum_of_their_prices(desk: Desk, frame: Frame) -> None:
+    service = desk.service((desk.room, 1))  # 2,400 an hour
+    made_ = post(frame, service, freq="daily", count=3, days=["2026-03-11", "2026-03-12", "2026-03-13"])
+    assert made_.status_code == 200
+    first = min(all_of(desk), key=lambda one: one.number)
+    wish = {"resource": f"s{service.id}", "date": "2026-03-11", "start": "12:00", "end": "14:00"}
+    one = words(frame.get(f"/app/bookings/{first.id}/move/terms", **wish).text)
+    all_ = words(frame.get(f"/app/bookings/{first.id}/move/terms", **wish, scope="all").text)
+    assert "Price until now RUB 2,400" in one
+    assert "Price until now RUB 7,200" in all_
+    assert "Price afterwards RUB 14,400 Difference +RUB 7,200" in all_
+    assert "This is the sum for 3 bookings of the series." in all_

@@ -66,7 +66,7 @@ def test_a_manager_gets_the_board_with_a_bearer_of_his_own(installed: Installed)
     assert frame.get("/app/board").status_code == 200
 
 
-@pytest.mark.parametrize("place", [one.code for one in manifest().placements])
+@pytest.mark.parametrize("place", [one.code for one in manifest().placements if "{" not in one.code])
 def test_every_placement_opens(installed: Installed, place: str) -> None:
     options = {"ID": "1"} if place.startswith("CRM_") else {}
     frame = installed.open(MANAGER, place, options=options)

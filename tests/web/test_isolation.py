@@ -17,6 +17,8 @@ from b24app.booking.clients import ClientData
 from b24app.booking.closures import ClosureData, save_closure
 from b24app.booking.policies import make_policy, save_policy
 from b24app.booking.tariffs import save_tariff
+from b24app.ledger.feeds import FeedData
+from b24app.ledger.feeds import make as make_feed
 from b24app.ledger.models import Base, ExternalRef
 from b24app.ledger.session import transaction
 from b24app.scheduling.pricing import Tariff
@@ -59,10 +61,11 @@ def two(app: Flask, engine: Engine, now: datetime) -> Two:
         service = make_service(tx, a, (room, 1), name=SECRET_WORDS[4])
         tariff = save_tariff(tx, a, Tariff(SECRET_WORDS[5], "hour", Decimal(1)), viewer=ADMIN)
         policy = save_policy(tx, a, make_policy(name=SECRET_WORDS[6]), viewer=ADMIN)
+        feed, _ = make_feed(tx, a.id, FeedData(resource_id=room.id), viewer=ADMIN, now=now)
         bearer = servers.bearer_of(b, installation_of(tx, b), 1, is_admin=True)
         ids = {
             "booking_id": booking.id, "number": booking.number, "resource_id": room.id, "closure_id": closure.id,
-            "service_id": service.id, "tariff_id": tariff.id, "policy_id": policy.id,
+            "service_id": service.id, "tariff_id": tariff.id, "policy_id": policy.id, "feed_id": feed.id,
             "ref_id": tx.scalars(select(ExternalRef.id).where(ExternalRef.booking_id == booking.id).limit(1)).one(),
         }  # fmt: skip
     return Two(a.id, ids, {"Authorization": f"Bearer {bearer}"})

@@ -26,7 +26,7 @@ from b24app.web import history, prices
 from b24app.web.history import Tongue
 from b24app.web.standing import Look
 from tests.factories import ADMIN as ADMIN_VIEWER
-from tests.stand import ADMIN, EMPLOYEE
+from tests.stand import ADMIN, EMPLOYEE, MANAGER
 from tests.web.desk import RULES, Desk, buttons, filled, stage, words
 from tests.web.installed import Installed
 from tests.web.test_board import counted
@@ -123,7 +123,7 @@ def test_a_lost_request_offers_the_nearest_free_times(desk: Desk) -> None:
     page = frame.get(f"/app/bookings/{lost.id}").text
     assert stage(page) == "canc: Cancelled"
     assert "Somebody else got the time Nearest free times: Wed, 11 March, 7:00–8:00" in words(page)
-    links = re.findall(r'hx-get="(/app/bookings/new\?[^"]+)"', page)
+    links = re.findall(r'hx-get="(/app/bookings/new\?[^"]*start=[^"]+)"', page)
     starts = [int(re.findall(r"start=(\d+)", link)[0]) for link in links]
     assert [datetime.fromtimestamp(one, UTC) for one in starts] == [
         desk.now + timedelta(hours=hours) for hours in (22, 23, 25)
@@ -174,9 +174,9 @@ def test_the_facts(desk: Desk) -> None:
     desk.book(desk.service((tripods, 1), max_minutes=60))
     booking = desk.book(service, party=1, title="Portfolio")
     page = desk.panel(desk.open(), booking)
-    for part in ("Wed, 11 March, 9:00–10:00", "1 h", "Portrait", "Light", "Tripods places 2 and 3", "Portfolio"):
+    for part in ("Wed, 11 March, 9:00–10:00", "1 h", "Portrait", "Tripods 2 of 5, places 2 and 3", "Portfolio"):
         assert part in page
-    assert "Light place" not in page
+    assert "Light Moscow" in page, "one alone has no number"
 
 
 def test_a_party_and_a_price_group(desk: Desk) -> None:
@@ -192,10 +192,84 @@ def test_one_of_equal_places_may_be_fixed(desk: Desk) -> None:
     tripods = desk.resource(kind="equipment", name="Tripods", units=3)
     booking = desk.book(tripods)
     frame = desk.open()
-    assert "May be given another equal place" in desk.panel(frame, booking)
-    assert "Fixed to its place" in words(desk.act(frame, booking, "pin", pinned="1").text)
-    assert "May be given another equal place" in words(desk.act(frame, booking, "pin", pinned="0").text)
-    assert "another equal place" not in desk.panel(frame, desk.book(desk.room))
+    assert "Fix it to this place" in desk.panel(frame, booking)
+    assert "Release it from its place" in words(desk.act(frame, booking, "pin", pinned="1").text)
+    assert "Fix it to this place" in words(desk.act(frame, booking, "pin", pinned="0").text)
+    assert "this place" not in desk.panel(frame, desk.book(desk.room))
+
+
+def test_how_far_off_it_is(desk: Desk) -> None:
+    booking, frame = desk.book(desk.room, 24.5, 2), desk.open()
+    assert "2 h, in 24 h 30 min" in desk.panel(frame, booking)
+    desk.forward(hours=25)
+    assert "under way, 1 h 30 min left" in desk.panel(desk.open(), booking)
+    desk.forward(days=3)
+    assert "ended 2 days ago" in desk.panel(desk.open(), booking)
+
+
+def test_how_a_client_has_kept_his_bookings(desk: Desk) -> None:
+    client = ClientData("contact", "Maria", "+79000000001", crm_id=1)
+    first = desk.book(desk.room, client=client)
+    assert "the first booking" in desk.panel(desk.open(), first)
+    missed = desk.book(desk.room, 26, client=client)
+    desk.change(missed, stage="no_show")
+    desk.change(desk.book(desk.room, 28, client=client), stage="cancelled")
+    assert "2 bookings, 1 no-show" in desk.panel(desk.open(), first)
+
+
+# Stages ----
+
+
+def way(page: str) -> list[str]:
+    """The steps with their states: «was Pre-booking»."""
+    steps = page[page.index('<ol class="stages"') : page.index("</ol>", page.index('<ol class="stages"'))]
+    found = re.findall(r'<li class="(\w*)[^"]*"[^>]*><b>([^<]*)</b><small>(.*?)</small>', steps)
+    return [" ".join(filter(None, (state, words(name), words(when)))) for state, name, when in found]
+
+
+def test_the_stages_of_what_is_held_and_then_paid(desk: Desk) -> None:
+    booking, frame = desk.book(desk.service(rules=RULES["hold"])), desk.open(ADMIN)
+    page = frame.get(f"/app/bookings/{booking.id}").text
+    assert way(page) == ["cur Pre-booking until 11:00", "Confirmed", "Paid RUB 2,400 expected",
+                         "Completed 11 March, 10:00"]  # fmt: skip
+    desk.forward(minutes=30)
+    page = desk.pay(desk.open(ADMIN), booking, 2400).text
+    assert way(page) == ["was Pre-booking today, 9:00", "was Confirmed today, 9:30", "cur Paid today, 9:30",
+                         "Completed 11 March, 10:00"]  # fmt: skip
+
+
+def test_what_costs_nothing_and_was_never_held_has_two_stages(desk: Desk) -> None:
+    page = desk.open().get(f"/app/bookings/{desk.book(desk.room).id}").text
+    assert way(page) == ["cur Confirmed today, 9:00", "Completed 11 March, 10:00"]
+
+
+def test_a_way_that_ended_badly_ends_there(desk: Desk) -> None:
+    booking, frame = desk.book(desk.service(rules=RULES["hold"])), desk.open(ADMIN)
+    desk.act(frame, booking, "confirm")
+    page = desk.act(frame, booking, "cancel").text
+    assert way(page) == ["was Pre-booking today, 9:00", "was Confirmed today, 9:00", "bad Cancelled today, 9:00"]
+    over = desk.book(desk.service(rules=RULES["hold"]), 30)
+    desk.forward(hours=3)
+    assert way(desk.open().get(f"/app/bookings/{over.id}").text) == ["was Pre-booking today, 9:00",
+                                                                     "bad Expired today, 11:00"]  # fmt: skip
+
+
+def test_reminders_and_notices_are_told_with_who_gets_them(desk: Desk) -> None:
+    booking = desk.book(desk.room, by=ADMIN, responsible_id=MANAGER)
+    page = desk.panel(desk.open(ADMIN), booking)
+    notices = page[page.index("Notices") : page.index("History")]
+    assert "Booking made" in notices
+    assert re.search(r"Reminder 1 h before .* 11 March, 8:00", notices)
+
+
+def test_opening_a_panel_costs_few_statements(desk: Desk) -> None:
+    client = ClientData("person", "Maria")
+    booking = desk.book(desk.service(rules={"cancel_ladder": [{"hours": 48, "percent": 50}]}), 24, client=client)
+    frame = desk.open()
+    frame.get(f"/app/bookings/{booking.id}")
+    with counted(desk.installed.engine) as sent:
+        assert frame.get(f"/app/bookings/{booking.id}").status_code == 200
+    assert len(sent) <= 17, sent
 
 
 # Money ----
@@ -263,8 +337,16 @@ def test_the_rules_in_plain_words(desk: Desk) -> None:
     rules = {"cancel_ladder": [{"hours": 48, "percent": 50}], "no_show_percent": 100}
     booking = desk.book(desk.service(rules=rules))
     page = desk.panel(desk.open(), booking)
-    assert "By the rules Cancelling is free 2 days or more before the start; later 50% of the price" in page
-    assert "Not coming costs 100% of the price" in page
+    assert "If it is cancelled rules of 10 March Free until 9 March, 9:00 Now: 50%: RUB 1,200 until the start" in page
+    assert "Not coming costs 100% of the price It can be moved until 11 March, 9:00" in page
+
+
+def test_how_often_it_may_still_be_moved(desk: Desk) -> None:
+    rules = {"most_moves": 2, "move_until_minutes": 60}
+    booking = desk.book(desk.service(rules=rules))
+    assert "It can be moved 2 more times, until 11 March, 8:00" in desk.panel(desk.open(), booking)
+    desk.change(booking, moves=2)
+    assert "It cannot be moved any more" in desk.panel(desk.open(), booking)
 
 
 def test_cancelling_shows_ladder_fee_and_refund_before_its_red_button(desk: Desk) -> None:
@@ -291,9 +373,7 @@ def test_what_not_coming_costs_stands_before_its_button(desk: Desk) -> None:
     booking = desk.book(desk.service(rules={"no_show_percent": 50}), 1)
     desk.forward(hours=1.5)
     page = desk.open().get(f"/app/bookings/{booking.id}").text
-    form = words(
-        page[page.index('id="no-show"') : page.index('<section class="card pad" aria-labelledby="rules-title"')]
-    )
+    form = words(page[page.index('id="no-show"') :])
     assert "Fee by the rules RUB 1,200 The client still owes RUB 1,200" in form
     assert form.index("owes") < form.index("Note the no-show and keep RUB 1,200")
 
@@ -353,8 +433,8 @@ def test_rivals_are_listed_with_who_when_and_whether_paid(desk: Desk) -> None:
     frame = desk.open(ADMIN)
     desk.pay(frame, first, 1200)
     page = frame.get(f"/app/bookings/{second.id}").text
-    row = f"1 more request for this time № {first.number} Maria asked 9:00 RUB 2,400 Partly paid Confirm"
-    assert row in words(page)
+    assert "1 more request for this time the confirmed one gets the time" in words(page)
+    assert f"№ {first.number} Maria asked 9:00 RUB 2,400 Partly paid Confirm" in words(page)
     assert "Somebody else" not in page
     assert f'hx-post="/app/bookings/{first.id}/confirm"' in page
     assert "Confirm" not in desk.panel(desk.open(), second).split("more request")[1].split("Money")[0]
@@ -585,5 +665,5 @@ def test_expired_and_cancelled_bookings_of_a_card_are_folded_away(desk: Desk) ->
     desk.book(desk.service(rules=RULES["hold"]), deal_id=1)
     desk.forward(hours=3)
     page = words(desk.open(place=DEAL_TAB, options={"ID": "1"}).get("/app/tab").text)
-    assert "1 cancelled booking" in page
+    assert "1 cancelled or expired" in page
     assert "Expired" in page
