@@ -210,6 +210,8 @@ MESSAGES: dict[str, str] = {
     "not_found.policy": N_("There are no such rules. Perhaps somebody has removed them"),
     "not_found.closure": N_("There is no such closure. Perhaps somebody has removed it"),
     "not_found.picture": N_("It is no longer there: perhaps the booking has gone"),
+    "not_found.feed": N_("There is no such calendar link any more"),
+    "not_found.user": N_("There is no such person in this portal"),
     "not_found.portal": N_("The application is not installed in this portal. Open it again from Bitrix24"),
     "not_found": N_("There is nothing at this address"),
     # the rest of the tree

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from b24app.bitrix.client import BatchResult, Command
 from b24app.bitrix.loose import as_map
-from b24app.errors import AppError, Permanent, PortalUnavailable, Retryable
+from b24app.errors import AppError, Permanent, PortalUnavailable, Rejected, Retryable
 from b24app.ledger import deliveries, tenancy
 from b24app.ledger.deliveries import COMMENT, MISSED, NOTICE, REFUSED, SENT, STAGE, TRIGGER, UNKNOWN, VOID, Done, Told
 from b24app.ledger.portal_models import Delivery
@@ -138,7 +138,8 @@ class _Sending:
 
     def _failed(self, row: Delivery, error: AppError, now: datetime, *, heard: bool = True) -> Done:
         """What a try comes to that ended like this. `heard` False: what an earlier one came to is still not known."""
-        reason = str(error)[:REASON_LENGTH]
+        said = f"{error.code}: {error.description}".strip(": ") if isinstance(error, Rejected) else str(error)
+        reason = said[:REASON_LENGTH]
         if refused(error):
             return Done(REFUSED, reason=reason or type(error).__name__)
         certain = heard and is_certain(error)
