@@ -129,6 +129,9 @@ def standing(server: str, template: str, folder: Path) -> Iterator[Site]:
         engine.dispose()
 
 
+LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
+
+
 def _command(engine: Engine, *words: str) -> str:
     """`flask application add CLIENT_ID --secret SECRET --kind KIND`, in this process."""
     _, _, client_id, _, secret, _, kind = words
@@ -210,7 +213,7 @@ class Visitor:
             self.page.locator("button", has_text="Бронирование")
         ).first.click()
         self.frame.locator("#tab").wait_for()
-        return self
+        return self._loaded()
 
     def forget(self) -> None:
         """Everybody's boards are as they were before anybody chose anything: tests share the people."""
@@ -224,6 +227,12 @@ class Visitor:
         self.page.goto(self.site.portal_url)
         self.page.get_by_role("link", name="Бронирование", exact=True).first.click()
         self.frame.locator("#board").wait_for()
+        return self._loaded()
+
+    def _loaded(self) -> Visitor:
+        """The page is painted before its scripts have come: a click at once would find nobody."""
+        self.page.bring_to_front()  # of two tabs the one behind is not painted, and a click misses its frame
+        self.frame.locator("body").evaluate(LOADED)
         return self
 
     def only_for(self, service: str) -> Visitor:

@@ -400,11 +400,18 @@ class Trial:
     def _parked(self, ref: ExternalRef) -> list[str]:
         if ref.parked_reason == "event_unseen" and ref.remote_id in self.hidden:
             return []
-        again = [one for one in self.deeds if one.where == "portal" and one.booking == ref.booking_id is not None]
-        alike = Counter((one.what, one.told) for one in again if one.card and one.card[0] == ref.kind)
+        again = [one for one in self.deeds if one.where == "portal" and self._is_of(one, ref)]
+        alike = Counter((one.what, one.told) for one in again)
         if ref.parked_reason == "contested" and max(alike.values(), default=0) > 1:
             return []  # somebody has asked for the same twice
         return [f"parked {ref.kind} {ref.target} {ref.booking_id or ref.resource_id}: {ref.parked_reason}"]
+
+    @staticmethod
+    def _is_of(deed: Deed, ref: ExternalRef) -> bool:
+        """Whether it was done to this very picture."""
+        if ref.booking_id is None:
+            return deed.card == ("resource", ref.remote_id)
+        return deed.booking == ref.booking_id and deed.card is not None and deed.card[0] == ref.kind
 
     def _compared(self, ref: ExternalRef, wanted: Any) -> list[str]:
         name = f"{ref.kind} {ref.target} of {ref.booking_id or ref.resource_id} (there {ref.remote_id})"
@@ -787,8 +794,9 @@ def edit_resource(trial: Trial) -> None:
         {"title": f"{row['title'].partition(' · ')[0]} · {trial.random.randint(1, 99)}"},
     )
     fields = trial.random.choice(change)
+    what = f"resource {' '.join(fields.values())}"
     _in_portal(
-        trial, who, "resource", lambda: people.edit_item(trial.far, who, trial.resource_type, row["id"], fields),
+        trial, who, what, lambda: people.edit_item(trial.far, who, trial.resource_type, row["id"], fields),
         card=("resource", row["id"]), told="",
     )  # fmt: skip
 

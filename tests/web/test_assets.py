@@ -68,3 +68,8 @@ def test_its_name_changes_with_what_is_in_it(tmp_path: Path) -> None:
         source.write_text(text)
         names.add(assets.bundle([source], str.strip, "", "text/javascript").version)
     assert len(names) == 3
+
+
+def test_a_space_before_a_colon_selects_what_is_inside_also_in_a_container() -> None:
+    small = assets.sheet("@container (max-width:9px){.day[aria-pressed=true] :is(b, i){color:#fff}}")
+    assert small == "@container (max-width:9px){.day[aria-pressed=true] *:is(b,i){color:#fff}}"

@@ -33,6 +33,8 @@ SAME = {
     "Outlook",
     "Apple",
     "URL",
+    "Ctrl",
+    "ics",
     "Enter",
     "Esc",
     "PgUp",
