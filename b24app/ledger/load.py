@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
-from b24app.ledger.board import LONGEST_BUFFER, Look
+from b24app.ledger.board import FEW, LONGEST_BUFFER, Look
 from b24app.ledger.session import select_rows
 from b24app.ledger.spread import Offered
 from b24app.scheduling.pricing import Tariff
@@ -53,24 +53,25 @@ class Taken(NamedTuple):
 # is a hash join. Nearly all lie within one day, and generate_series for each would cost as much as all the rest. Of
 # bookings only those that are held matter. `after`: the end of the day's stretch before, so that what reaches over a
 # break counts once. An index on the start finds the allocations however long the history is.
-_TAKEN = """
+_HOLDS = """MATERIALIZED (
+    SELECT id, held_until FROM booking
+    WHERE portal_id = %(portal)s AND stage = 'prebooked'
+      AND lower(during) >= %(earliest)s AND lower(during) < %(end)s + %(buffer)s
+)"""
+_TAKEN = f"""
 WITH lane AS (
     SELECT * FROM unnest(%(ids)s::bigint[], %(tables)s::int[]) AS l(resource_id, hours)
 ), opened AS (
     SELECT * FROM unnest(%(hours)s::int[], %(days)s::int[], %(opens)s::bigint[], %(closes)s::bigint[],
                          %(after)s::bigint[]) AS o(hours, day, opens, closes, after)
-), hold AS MATERIALIZED (
-    SELECT id, held_until FROM booking
-    WHERE portal_id = %(portal)s AND stage = 'prebooked'
-      AND lower(during) >= %(earliest)s AND lower(during) < %(end)s + %(buffer)s
-), piece AS MATERIALIZED (
+), hold AS {_HOLDS}, piece AS MATERIALIZED (
     SELECT u.resource_id, l.hours, h.id IS NOT NULL AS held, date_part('epoch', h.held_until)::bigint AS until,
            date_part('epoch', lower(a.during))::bigint AS start, date_part('epoch', upper(a.during))::bigint AS "end",
            greatest(width_bucket(lower(a.during), %(bounds)s::timestamptz[]), 1) AS first,
            least(width_bucket(upper(a.during) - interval '1 microsecond', %(bounds)s::timestamptz[]), %(count)s) AS last
     FROM allocation a
     JOIN unit u ON u.id = a.unit_id
-    JOIN lane l ON l.resource_id = u.resource_id
+    JOIN lane l ON l.resource_id = u.resource_id AND u.resource_id = ANY(%(ids)s)
     LEFT JOIN hold h ON h.id = a.booking_id
     WHERE a.portal_id = %(portal)s AND a.released_at IS NULL
       AND lower(a.during) >= %(earliest)s AND lower(a.during) < %(end)s AND upper(a.during) > %(start)s
@@ -89,6 +90,8 @@ FROM daily d
 LEFT JOIN opened o ON o.hours = d.hours AND o.day = d.day AND o.opens < d."end" AND o.closes > d.start
 GROUP BY 1, 2
 """
+# Of a few resources each allocation's booking is looked at by itself, as the board does.
+_TAKEN_OF_FEW = _TAKEN.replace(_HOLDS, "(SELECT id, held_until FROM booking WHERE stage = 'prebooked')")
 
 
 def taken(tx: Session, portal_id: int, of: Offered, calendar: Calendar, look: Look) -> dict[tuple[int, int], Taken]:
@@ -100,7 +103,8 @@ def taken(tx: Session, portal_id: int, of: Offered, calendar: Calendar, look: Lo
     tables = _Tables(calendar)
     numbers = [tables.number(one) for one in ids]
     rows = select_rows(
-        tx, _TAKEN, portal=portal_id, start=look.window.start, end=look.window.end, now=look.now,
+        tx, _TAKEN if len(ids) > FEW else _TAKEN_OF_FEW, portal=portal_id,
+        start=look.window.start, end=look.window.end, now=look.now,
         earliest=look.window.start - look.longest, buffer=LONGEST_BUFFER, count=len(calendar.bounds) - 1,
         bounds=[datetime.fromtimestamp(one, UTC) for one in calendar.bounds],
         ids=ids, tables=numbers, **tables.columns,

@@ -24,6 +24,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import (
     BrowserContext,
+    Error,
     FloatRect,
     FrameLocator,
     Locator,
@@ -129,6 +130,7 @@ def standing(server: str, template: str, folder: Path) -> Iterator[Site]:
         engine.dispose()
 
 
+DRAWN_ANEW = 5  # times at most
 LOADED = "() => document.readyState === 'complete' || new Promise(done => addEventListener('load', () => done()))"
 
 
@@ -195,11 +197,16 @@ class Visitor:
 
     def box(self, locator: Locator) -> FloatRect:
         """Where it is, once it is in view: the mouse reaches nothing else, and other tests make the board long."""
-        locator.evaluate("one => one.scrollIntoView({block: 'center', inline: 'nearest', behavior: 'instant'})")
-        locator.scroll_into_view_if_needed()  # the frame itself, within the portal's page
-        box = locator.bounding_box()
-        assert box, "it is shown"
-        return box
+        for _ in range(DRAWN_ANEW):
+            locator.evaluate("one => one.scrollIntoView({block: 'center', inline: 'nearest', behavior: 'instant'})")
+            try:
+                locator.scroll_into_view_if_needed()  # the frame itself, within the portal's page
+            except Error as gone:  # what is live was drawn anew just then: another element is it now
+                assert "not attached" in str(gone), gone
+                continue
+            if box := locator.bounding_box():
+                return box
+        raise AssertionError("it is shown")
 
     def become(self, user_id: int) -> Visitor:
         self.page.context.add_cookies([{"name": "portal_user", "value": str(user_id), "url": self.site.portal_url}])
