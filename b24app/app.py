@@ -43,6 +43,7 @@ from b24app.web import (
     sheets,
     tab_times,
     tariffs,
+    translations,
 )
 from b24app.web.visit import Services, page_language, utc_now
 
@@ -70,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["b24"] = make_services(settings)
     app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]  # Flask's documented way
-    Babel(app, locale_selector=page_language)
+    translations.install(app, Babel(app, locale_selector=page_language))
     for module in BLUEPRINTS:
         app.register_blueprint(module.blueprint)
     errors.register(app)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import cast
 from zoneinfo import ZoneInfo
 
+from flask import current_app
 from flask_babel import gettext, ngettext
 from markupsafe import Markup
 
@@ -26,6 +28,7 @@ from b24app.web.opening import Opening, openings
 from b24app.web.visit import Visit
 
 SEE, REQUEST = RIGHTS.index("see"), RIGHTS.index("request")
+MOST_ROWS = 4000  # kept by a process, of some 3 kB each: twenty boards of two hundred lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +100,12 @@ class DayView:
 
     def looks(self) -> set[str]:
         """What the legend has to explain: the stages that there are, "paid", "part", "buffer" and "request"."""
-        found = set()
-        for block in (block for lane in self.standing.held.values() for block in lane):
-            found.add("paid" if block[5] == "paid" and block[4] == "confirmed" else block[4])
-            if block[8] is not None and (block[8].start > block[2] or block[8].end < block[3]):
-                found.add("buffer")
+        held = self.standing.held.values()  # two thousand: names of columns cost ten times as much as numbers
+        pairs = {(block[4], block[5]) for lane in held for block in lane}
+        found = {"paid" if paid == "paid" and stage == "confirmed" else stage for stage, paid in pairs}
+        more = [block for lane in held for block in lane if block[8] is not None]
+        if any(block.more.start > block.start or block.more.end < block.end for block in more if block.more):
+            found.add("buffer")
         if any(self.standing.requests.values()):
             found.add("request")
         if any(opening.engaged for opening in self.opened.values()):
@@ -126,9 +130,9 @@ def read_day(tx: Session, tenant: Tenant, visit: Visit, offered: Offered, when: 
 
 def groups(view: DayView, by: str = "kind") -> Iterable[Group]:
     """The lanes, kind by kind, place by place, or all of them in one group without a title."""
-    words = _words(view)
+    words, known = _words(view), _rows()
     for title, together in _grouped(view, by):
-        rows = "".join([row(view, one, words) for one in together])
+        rows = "".join([known.row(_lane(view, one), view.axis, words) for one in together])
         yield Group(
             title=title,
             count=len(together),
@@ -151,12 +155,12 @@ def _grouped(view: DayView, by: str) -> Iterable[tuple[str, list[BoardResource]]
 
 def single_row(view: DayView, resource: BoardResource) -> Markup:
     """The lane of one resource alone."""
-    return Markup(row(view, resource, _words(view)))  # noqa: S704 — as above
+    return Markup(_rows().row(_lane(view, resource), view.axis, _words(view)))  # noqa: S704 — as above
 
 
-def row(view: DayView, resource: BoardResource, words: lanes.LaneWords) -> str:
-    """One lane as markup."""
-    return lanes.row(_lane(view, resource), view.axis, words)
+def _rows() -> lanes.Rows:
+    """Those of this process, for all who see the same."""
+    return cast(lanes.Rows, current_app.extensions.setdefault("b24_rows", lanes.Rows(MOST_ROWS)))
 
 
 def _lane(view: DayView, resource: BoardResource) -> lanes.Lane:
@@ -247,6 +251,7 @@ def _words(view: DayView) -> lanes.LaneWords:
         engaged=Markup.escape(gettext("Busy in the calendar")),
         perhaps=Markup.escape(gettext("Perhaps busy")),
         hours=view.window()[1] // 4,
+        voice=(language, zone.key, view.when.at.astimezone(zone).date()),
     )
 
 

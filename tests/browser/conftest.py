@@ -202,7 +202,8 @@ class Visitor:
             try:
                 locator.scroll_into_view_if_needed()  # the frame itself, within the portal's page
             except Error as gone:  # what is live was drawn anew just then: another element is it now
-                assert "not attached" in str(gone), gone
+                if "not attached" not in str(gone):
+                    raise
                 continue
             if box := locator.bounding_box():
                 return box

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -317,3 +318,14 @@ def test_a_full_board_is_small() -> None:
     board = "".join(rows)
     assert board.count("<") - board.count("</") < 4000 - 300
     assert len(gzip.compress(board.encode(), 6)) < 25_000 - 4_000
+
+
+def test_a_row_is_drawn_anew_only_when_something_of_it_is_another() -> None:
+    day, rows = axis(), lanes.Rows(2)
+    first, same, moved = (Lane(PLAIN, ALWAYS, [block(day, 9, end)]) for end in (10, 10, 11))
+    kept = rows.row(first, day, WORDS)
+    assert rows.row(same, day, WORDS) is kept
+    assert rows.row(moved, day, WORDS) == lanes.row(moved, day, WORDS) != kept
+    english = replace(WORDS, closed="Closed", voice="en")
+    assert rows.row(moved, day, english) == lanes.row(moved, day, english)
+    assert rows.row(first, day, WORDS) == kept
