@@ -104,6 +104,12 @@ def _free(stand: Stand) -> None:
     lane.evaluate("lane => window.board.choose(lane, 18 * 60, 19 * 60)")
 
 
+def _pressed(stand: Stand) -> None:
+    _free(stand)
+    stand.frame.locator("#board").evaluate("() => window.drag.offer()")
+    stand.frame.locator("#chosen").wait_for()
+
+
 def _form(stand: Stand) -> None:
     _free(stand)
     stand.frame.locator("#board").evaluate("() => window.board.bookChosen()")
@@ -114,7 +120,7 @@ def _found(stand: Stand) -> None:
     stand.look("view=day")
     field = stand.frame.locator("input[role=combobox]").first
     field.evaluate("one => one.focus()")
-    field.press_sequentially("Пере", delay=20)
+    field.press_sequentially("Дар", delay=20)
     stand.frame.locator("[role=listbox] [role=option]").first.wait_for()
 
 
@@ -162,7 +168,7 @@ SHOTS = (
     Shot("panel", "Panel of a confirmed booking", _panel("conf")),
     Shot("panel-hold", "Panel of a pre-booking that ends by itself", _panel("hold")),
     Shot("panel-request", "Panel of a request that competes", _panel("req")),
-    Shot("chosen", "Free time that was pressed", _free),
+    Shot("chosen", "Free time that was pressed", _pressed),
     Shot("form", "Form of a booking", _form),
     Shot("search", "Search", _found),
     Shot("filters", "Filters", _menu("filters")),
@@ -205,7 +211,7 @@ def take(context: BrowserContext, url: str, shot: Shot, file: Path) -> None:
     frame = page.frame_locator("iframe")
     if shot.place == DEAL:
         _open_tab(page)
-    frame.locator("#board, .tab").first.wait_for(timeout=30_000)
+    frame.locator("#tab" if shot.place == DEAL else "#board").wait_for(timeout=30_000)
     shot.act(Stand(page, frame, working_day().isoformat()))
     page.wait_for_timeout(700)  # what slides in has come to rest
     asked = {"format": "webp", "quality": QUALITY}
@@ -214,8 +220,8 @@ def take(context: BrowserContext, url: str, shot: Shot, file: Path) -> None:
 
 
 def _open_tab(page: Page) -> None:
-    if not page.locator("iframe").count():
-        page.get_by_text("Бронирование").first.click()
+    tab = page.get_by_role("tab", name="Бронирование")
+    tab.or_(page.locator("button", has_text="Бронирование")).first.click()
 
 
 def working_day() -> date:
