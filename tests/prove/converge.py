@@ -61,6 +61,8 @@ from tests.web.installed import run_installer
 PEOPLE = (ADMIN, SECOND_ADMIN, MANAGER, SECOND_MANAGER, EMPLOYEE)
 DEBUG = bool(os.environ.get("CONVERGE_DEBUG"))
 EPISODE = (1, 9)  # so many deeds before everything has to be quiet
+LATER_EPISODE, LATER = (1, 60), 500  # a company that has grown is swept and compared more seldom
+RECENT = 25  # bookings that people have to do with
 MOST_ROUNDS = 80
 FINAL = ("completed", "cancelled", "expired", "no_show")
 
@@ -324,7 +326,7 @@ class Trial:
         """So many deeds, in episodes, each followed by quiet and by the comparison."""
         while len(self.deeds) < count:
             self.episode, self.touched = [], set()
-            for _ in range(self.random.randint(*EPISODE)):
+            for _ in range(self.random.randint(*(EPISODE if len(self.deeds) < LATER else LATER_EPISODE))):
                 self.weather()
                 before = len(self.deeds)
                 for _attempt in range(20):
@@ -340,13 +342,14 @@ class Trial:
             self.check()
             self.pass_time(1)
 
-    def bookings(self, *stages: str) -> list[Booking]:
+    def recent(self, *stages: str) -> list[Booking]:
+        """The newest bookings in these stages, or in any, the oldest of them first."""
         with transaction(self.engine) as tx:
-            query = select(Booking).order_by(Booking.number)
-            return list(tx.scalars(query.where(Booking.stage.in_(stages)) if stages else query))
+            query = select(Booking).order_by(Booking.number.desc()).limit(RECENT)
+            return list(tx.scalars(query.where(Booking.stage.in_(stages)) if stages else query))[::-1]
 
     def some_booking(self, *stages: str) -> Booking | None:
-        found = self.bookings(*stages)[-25:]
+        found = self.recent(*stages)
         return self.random.choice(found) if found else None
 
     def some_time(self) -> Interval:
