@@ -404,7 +404,7 @@ class Trial:
         if ref.parked_reason == "event_unseen" and ref.remote_id in self.hidden:
             return []
         again = [one for one in self.deeds if one.where == "portal" and self._is_of(one, ref)]
-        alike = Counter((one.what, one.told) for one in again)
+        alike = Counter((one.what, one.told.rpartition(" → ")[2]) for one in again)  # from wherever it was asked for
         if ref.parked_reason == "contested" and max(alike.values(), default=0) > 1:
             return []  # somebody has asked for the same twice
         return [f"parked {ref.kind} {ref.target} {ref.booking_id or ref.resource_id}: {ref.parked_reason}"]
