@@ -23,20 +23,35 @@ from b24app.web import (
     board,
     bookings,
     cell,
+    changes,
     chosen,
     closures,
+    configuration,
+    configuration_file,
     drop,
     errors,
     events,
+    examples,
     feeds,
+    find_setting,
     frame,
+    guide,
     health,
+    health_page,
+    importing,
+    importing_portal,
+    importing_template,
     in_step,
     install,
+    kinds_page,
+    look_as,
+    photo,
+    photos,
     places,
     policies,
     resources,
     robots,
+    samples,
     search,
     services,
     settings_portal,
@@ -44,6 +59,8 @@ from b24app.web import (
     tab_times,
     tariffs,
     translations,
+    waiting,
+    why,
 )
 from b24app.web.visit import Services, page_language, utc_now
 
@@ -51,7 +68,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FORM_LIMIT_BYTES = 64 * 1024
 BLUEPRINTS = (
     health, frame, assets, install, events, robots, board, places, cell, drop, chosen, bookings, actions, resources,
-    closures, services, tariffs, policies, access, settings_portal, in_step, search, tab_times, sheets, feeds,
+    closures, services, tariffs, policies, access, look_as, waiting, why, settings_portal, in_step, search, tab_times,
+    sheets, feeds,
+    kinds_page, photo, photos, changes, configuration, configuration_file, find_setting, health_page,
+    examples, guide, samples, importing, importing_portal, importing_template,
 )  # fmt: skip
 
 

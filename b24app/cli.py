@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from flask import Flask, current_app
@@ -15,11 +16,13 @@ from flask.cli import AppGroup
 from b24app.jobs.worker import reach_of, run_worker
 from b24app.ledger import embedded, request_log, schema, secrets, sweeps, tenancy
 from b24app.ledger.models import Base
-from b24app.ledger.session import DatabaseError, transaction
-from b24app.sync import in_step, sweep
+from b24app.ledger.session import transaction
+from b24app.sync import health, in_step, sweep
+from b24app.sync.health import Finding
 from b24app.sync.pace import Pace
 from b24app.sync.tokens import Reach
-from b24app.web.visit import Services, services
+from b24app.web.health_words import words
+from b24app.web.visit import Services, now, services
 
 db = AppGroup("db", help="The database.")
 application = AppGroup("application", help="Applications: a client_id with its secret each.")
@@ -161,35 +164,38 @@ def worker() -> None:
 
 @click.command("doctor")
 def doctor() -> None:
-    """Say in words what is misconfigured; the exit code is 1 when something is."""
-    problems = list(_problems(services()))
-    for problem in problems:
-        click.echo(f"✗ {problem}")
-    if problems:
-        sys.exit(1)
-    click.echo("Everything that can be checked from here is in order.")
-
-
-def _problems(made: Services) -> list[str]:
-    settings, found = made.settings, []
-    try:
-        if not schema.readiness(made.engine)["migrations"]:
-            return ["The database does not answer or has an older schema: run `flask --app wsgi db upgrade`."]
+    """Say in words whether all is well, as the page "Health" does; the exit code is 1 when something is wrong."""
+    made = services()
+    found = [*_of_settings(made), *health.of_application(made.engine)]
+    lines = [_line(one) for one in found]
+    if not any(one.code in UNREADABLE for one in found):
         with transaction(made.engine) as tx:
-            if not tenancy.applications(tx):
-                found.append("No application is known: set CLIENT_ID and CLIENT_SECRET, or `application add`.")
-            waiting = [
-                one.domain
-                for one in tenancy.portals(tx)
-                if (alive := tenancy.tenant(tx, one.id)) and alive.installation.needs_admin
-            ]
-    except DatabaseError as error:
-        return [f"The database does not answer: {error.__class__.__name__}. Check DATABASE_URL."]
-    found += [f"{domain}: no administrator's access is left; one has to open the application." for domain in waiting]
+            every = tenancy.portals(tx)
+        for one in every:
+            said = health.of_portal(made.engine, one.id, now())
+            lines += [_line(finding, f"{one.domain}: ") for finding in said if finding.state != "well"]
+            found += said
+    for line in lines:
+        click.echo(line)
+    if any(one.state == "wrong" for one in found):
+        sys.exit(1)
+
+
+# With these nothing can be read of portals.
+UNREADABLE = ("database", "migrations")
+MARKS = {"well": "✓", "worth": "!", "wrong": "✗"}
+
+
+def _line(found: Finding, of: str = "") -> str:
+    return f"{MARKS[found.state]} {of}{words('en', found, ZoneInfo('UTC'), now())}"
+
+
+def _of_settings(made: Services) -> Iterator[Finding]:
+    """What only this process knows: how it was started."""
+    settings = made.settings
     if settings.app_url.startswith("http://") and not settings.allow_http:
-        found.append("APP_URL is plain http: portals open only https pages in a frame.")
+        yield Finding("wrong", "plain_http")
     if settings.allow_http or settings.allow_private:
-        found.append("ALLOW_HTTP or ALLOW_PRIVATE is on: right only inside of a closed network.")
+        yield Finding("worth", "open_hosts")
     if not Path(current_app.static_folder or "").is_dir():
-        found.append("static/ is missing beside the application.")
-    return found
+        yield Finding("wrong", "no_static")

@@ -52,11 +52,12 @@ class SlotTaken(Refused):
 
 
 class NotAllowed(Refused):
-    """This person has no right to do `action` (a code that `texts` knows)."""
+    """This person has no right to do `action` (a code that `texts` knows). `about`: resources that he lacks it for."""
 
-    def __init__(self, action: str) -> None:
+    def __init__(self, action: str, about: Sequence[int] = ()) -> None:
         super().__init__(action)
         self.action = action
+        self.about = tuple(about)
 
 
 class NotFound(Refused):

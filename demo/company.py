@@ -49,8 +49,11 @@ class Company:
 def set_up(tx: Session, portal: Portal, now: datetime, longest_hours: int) -> Company:
     """Rules, tariffs, resources, services, closures and rights, in the order in which they need each other."""
     chosen = Choices(
-        {row["name"]: _add_policy(tx, portal, row) for row in COMPANY["policies"]},
-        {row["name"]: save_tariff(tx, portal, tariff_of(row), viewer=ADMINISTRATOR).id for row in COMPANY["tariffs"]},
+        {row["name"]: _add_policy(tx, portal, row, now) for row in COMPANY["policies"]},
+        {
+            row["name"]: save_tariff(tx, portal, tariff_of(row), viewer=ADMINISTRATOR, now=now).id
+            for row in COMPANY["tariffs"]
+        },
     )
     known: dict[str, Resource] = {}
     for number, row in enumerate(COMPANY["resources"]):
@@ -65,8 +68,8 @@ def set_up(tx: Session, portal: Portal, now: datetime, longest_hours: int) -> Co
         for row in COMPANY["services"]
     }
     for row in COMPANY["closures"]:
-        save_closure(tx, portal, closure_data(row, known, now), viewer=ADMINISTRATOR)
-    save_access(tx, portal, GRANTS, viewer=ADMINISTRATOR)
+        save_closure(tx, portal, closure_data(row, known, now), viewer=ADMINISTRATOR, now=now)
+    save_access(tx, portal, GRANTS, viewer=ADMINISTRATOR, now=now)
     return Company(known, services)
 
 
@@ -91,8 +94,10 @@ class Choices:
         return self.tariffs[row["tariff"]] if "tariff" in row else None
 
 
-def _add_policy(tx: Session, portal: Portal, row: dict[str, Any]) -> int:
-    return save_policy(tx, portal, policy_of(row), viewer=ADMINISTRATOR, is_default=row.get("is_default", False)).id
+def _add_policy(tx: Session, portal: Portal, row: dict[str, Any], now: datetime) -> int:
+    return save_policy(
+        tx, portal, policy_of(row), viewer=ADMINISTRATOR, now=now, is_default=row.get("is_default", False)
+    ).id
 
 
 def policy_of(row: dict[str, Any]) -> Policy:

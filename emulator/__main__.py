@@ -70,7 +70,7 @@ def add_application(portal: Portal, app_url: str) -> AppCard:
             title=titles.get(portal.lang) or titles["en"],
             handler_url=base + manifest["handlers"]["main"],
             installer_url=base + manifest["handlers"]["installer"],
-            scopes=manifest["scopes"],
+            scopes=[*manifest["scopes"], *manifest.get("optional_scopes", ())],
         ),
     )
 

@@ -54,7 +54,7 @@ class Person:
             "menu_en": "",
             "handler_url": app_url + said["handlers"]["main"],
             "installer_url": app_url + said["handlers"]["installer"],
-            "scopes": ",".join(said["scopes"]),
+            "scopes": ",".join([*said["scopes"], *said.get("optional_scopes", ())]),
         }
         answer = self.post("/devops/edit/application/0/", data=form, headers={"Accept": "application/json"})
         card: dict[str, Any] = answer.json()

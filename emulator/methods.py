@@ -5,7 +5,9 @@ from __future__ import annotations
 from emulator import (
     automation,
     bizproc,
+    booking_resources,
     calendar,
+    calendar_resources,
     calendar_sections,
     crm_classic,
     crm_comments,
@@ -18,6 +20,7 @@ from emulator import (
     departments,
     duplicates,
     event_methods,
+    groups,
     offline,
     option,
     placement,
@@ -28,7 +31,7 @@ from emulator import (
 )
 
 METHOD_MODULES = (
-    automation, bizproc, calendar, calendar_sections, crm_classic, crm_comments, crm_funnel, crm_history, crm_import,
-    crm_items, crm_status, crm_types, departments, duplicates, event_methods, offline, option, placement, products,
-    system, user, userfield, userfield,
+    automation, bizproc, booking_resources, calendar, calendar_resources, calendar_sections, crm_classic,
+    crm_comments, crm_funnel, crm_history, crm_import, crm_items, crm_status, crm_types, departments, duplicates,
+    event_methods, groups, offline, option, placement, products, system, user, userfield,
 )  # fmt: skip

@@ -9,7 +9,16 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from emulator import calendar_sections, calendar_store, calendar_zones, crm, crm_funnel, crm_types, methods
+from emulator import (
+    booking_resources,
+    calendar_sections,
+    calendar_store,
+    calendar_zones,
+    crm,
+    crm_funnel,
+    crm_types,
+    methods,
+)
 from emulator.crm import Author
 from emulator.crm_schema import COMPANY, CONTACT, DEAL, LEAD
 from emulator.state import AuthServer, Json, Portal, User, World
@@ -76,6 +85,7 @@ def demo_world(now: float, hosts: Hosts = Hosts()) -> World:
     _leads(portal, now)
     _requests_process(portal, now)
     _company_events(portal, now)
+    bookable(portal, now)
     return world
 
 
@@ -192,6 +202,20 @@ def _requests_process(portal: Portal, now: float) -> None:
     for title in ("Заменить лампы в зале «Б»", "Скрипит дверь переговорной"):
         author = Author(SECOND_ADMIN, now - 3 * DAY_S)
         crm.add_item(portal, kind["entityTypeId"], {"title": title}, author, quiet=True)
+
+
+def bookable(portal: Portal, now: float) -> None:
+    """What the portal itself can book: rooms of the calendar, resources of deals, and of its online booking."""
+    for name in ("Переговорная «Волга»", "Переговорная «Нева»", "Кабинет 12"):
+        calendar_sections.add_section(portal, "location", 0, name, ADMIN, now)
+    for name in ("Проектор", "Микроавтобус"):
+        calendar_sections.add_section(portal, "resource", 0, name, ADMIN, now)
+    equipment = booking_resources.add_type(portal, "Оборудование", "equipment")["id"]
+    experts = booking_resources.add_type(portal, "Специалисты", "expert", templateTypeConfirmation="animate")["id"]
+    week: Json = {"timezone": "Europe/Moscow", "weekDays": ["Mon", "Tue", "Wed", "Thu", "Fri"], "slotSize": 60}
+    slots = [{**week, "from": 540, "to": 780}, {**week, "from": 840, "to": 1080}]
+    booking_resources.add_resource(portal, equipment, "Дым-машина", slots)
+    booking_resources.add_resource(portal, experts, "Гримёр", slots, templateTypeConfirmation="animate")
 
 
 def _company_events(portal: Portal, now: float) -> None:

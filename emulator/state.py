@@ -134,6 +134,8 @@ class Portal:
     auth_host: str = ""
     absences: list[Json] = field(default_factory=list)
     offline_events: list[Json] = field(default_factory=list)
+    booking_types: dict[int, Json] = field(default_factory=dict)
+    booking_resources: dict[int, Json] = field(default_factory=dict)
     schema_cache: dict[int, typing.Any] = transient(dict)
     world: World = field(default=None, repr=False, compare=False, metadata=TRANSIENT)  # type: ignore[assignment]
 

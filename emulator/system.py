@@ -12,7 +12,7 @@ from emulator.errors import RestError
 
 ALL_SCOPES = (
     "basic", "crm", "userfieldconfig", "calendar", "placement", "user", "user_brief", "user_basic", "department", "im",
-    "task", "bizproc", "entity", "pull",
+    "task", "bizproc", "entity", "pull", "sonet_group", "booking",
 )  # fmt: skip
 FEATURES = {"rest_offline_extended": "N", "rest_auth_connector": "N"}
 

@@ -124,7 +124,11 @@ def access_name(call: Call) -> Any:
     return {code: row for code, row in found.items() if row}
 
 
+ROLES = {"A": " (Владелец группы)", "E": " (Модераторы группы)", "K": " (Все участники группы)"}
+
+
 def _access_name(call: Call, code: str) -> Json | None:
+    code, _, role = code.partition("_")
     kind, number = code.rstrip("0123456789"), integer(code.lstrip("ADGRSU"), 0)
     user = call.portal.user(number) if kind == "U" else None
     if user:
@@ -132,6 +136,10 @@ def _access_name(call: Call, code: str) -> Json | None:
     department = call.portal.departments.get(number) if kind in ("D", "DR") else None
     if department:
         return {"provider": "Отдел", "name": department["NAME"], "provider_id": "intranet"}
+    group = call.portal.groups.get(number) if kind == "SG" else None
+    if group:
+        name = f"{group['NAME']}{ROLES.get(role, '')}"
+        return {"provider": "Группа соцсети", "name": name, "provider_id": "socnetgroup"}
     return {"provider": "", "name": "Все авторизованные пользователи", "provider_id": "other"} if code == "AU" else None
 
 

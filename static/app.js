@@ -8,6 +8,12 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const bearer = { value: "", until: 0, tried: 0 };
   const MINUTE = 60_000, PATIENCE = 10_000;
+  // While an administrator looks as somebody else: the ticket that says so, sent with everything but the renewal.
+  let looking = "";
+  document.addEventListener("b24:look", (event) => {
+    looking = event.detail.ticket;
+    document.addEventListener("htmx:after:swap", () => $(".app").scrollIntoView(), { once: true });
+  });
 
   // ── the portal: its SDK, its token, our bearer ────────────────────────────────────────────────────────────────────
 
@@ -70,6 +76,7 @@
   async function ask(url, request) {
     const auth = await within(token(), PATIENCE).catch(() => null);
     request.headers = { ...request.headers, Authorization: `Bearer ${bearer.value}` };
+    if (looking) request.headers["X-Look-As"] = looking;
     if (auth) request.headers["X-B24-Token"] = auth.access_token;
     try {
       const answer = await fetch(url, request);
@@ -120,7 +127,7 @@
     }
   }
   function shelve() {
-    ($("#panel").open ? $("#panel") : document.body).append(bar);
+    ($("#panel").matches(":modal") ? $("#panel") : document.body).append(bar);
     inSight().then((sight) => bar.style.setProperty("top", `${sight.top + 8}px`));
   }
 
@@ -274,7 +281,7 @@
     if (once && $(`#toasts [data-once="${once}"]`)) return;
     const tell = (url) => document.dispatchEvent(new CustomEvent("b24:undo", { detail: url }));
     if (undo) acts = [{ words: undo.words ?? words.back, act: () => tell(undo.url ?? undo) }];
-    if (acts.length && !bad && $("#panel").open) {
+    if (acts.length && !bad && $("#panel").matches(":modal")) {
       return $("#panel").addEventListener("close", () => toast(text, { once, about, acts }), { once: true });
     }
     if (about) $(`#toasts [data-about="${about}"]`)?.remove();

@@ -137,6 +137,11 @@
     load(addressOf(block.hash.slice(1)), "#panel-body");
   });
 
+  // Free time that this person may not book says why.
+  document.addEventListener("click", (event) => {
+    if (event.target.matches?.(".lane:not([data-r])")) $(".why", event.target.parentElement)?.click();
+  });
+
   // A block leads to a booking by its number, one of a large pool to who has its places: at-resource-start-end.
   function addressOf(target) {
     const board = $("#board").dataset, [at, resource, start, end] = target.split("-");

@@ -14,17 +14,42 @@
     const content = body.firstElementChild;
     if (!content || content === shown) return;
     shown = content;
-    typed = false;
-    document.body.classList.add("has-panel");
+    type(false);
     if (!panel.open) {
-      await place();
-      if (!panel.open) panel.showModal();
+      const beside = $("#beside");
+      if (beside?.checkVisibility()) standBeside(beside);
+      else {
+        document.body.classList.add("has-panel");
+        await place();
+        if (!panel.open) panel.showModal();
+      }
     }
     const target = $("#problems", body) || $("[data-first]", body) || $("#panel-title", body);
     if (target && !target.matches("[tabindex],input,select,button")) target.tabIndex = -1;
     target?.focus({ preventScroll: true });
     if (target?.id === "problems") target.scrollIntoView({ block: "nearest" });
   }
+
+  function type(on) {
+    typed = on;
+    panel.toggleAttribute("data-typed", on);
+  }
+
+  // Beside a list, where there is room, it is a part of the page. It goes home before that part of the page is replaced.
+  function standBeside(side) {
+    panel.classList.add("beside");
+    side.append(panel);
+    panel.show();
+  }
+  function goHome() {
+    if (!panel.classList.contains("beside")) return;
+    panel.classList.remove("beside");
+    document.body.append(panel);
+  }
+  document.addEventListener("htmx:before:swap", (event) => {
+    const goes = ({ target }) => target instanceof Element && target !== panel && target.contains(panel);
+    if (panel.classList.contains("beside") && event.detail.tasks.some(goes)) { goHome(); closePanel(); }
+  });
 
   async function place() {
     const sight = await inSight(), floats = sight.height < window.innerHeight - 4;
@@ -34,10 +59,12 @@
     panel.style.setProperty("--top", `${top}px`);
     panel.style.setProperty("--tall", `${tall}px`);
   }
-  addEventListener("resize", () => panel.open && place());
+  addEventListener("resize", () => panel.matches(":modal") && place());
 
   const closePanel = () => panel.open && panel.close();
   panel.addEventListener("close", () => {
+    if (panel.open) return;
+    goHome();
     body.replaceChildren();
     shown = null;
     document.body.classList.remove("has-panel");
@@ -68,7 +95,7 @@
     note.focus();
   });
   // A click beside the panel closes it, unless that would throw away what was typed.
-  panel.addEventListener("input", () => { typed = true; });
+  panel.addEventListener("input", () => type(true));
   panel.addEventListener("mousedown", (event) => { if (event.target === panel && !typed) closePanel(); });
 
   document.addEventListener("click", async (event) => {

@@ -74,7 +74,11 @@ class Stand:
         """An application card as the administrator fills it in, known to the application."""
         said = manifest()
         form = CardForm(
-            "Бронирование", APP_URL + said.main, APP_URL + said.installer, scopes=list(said.scopes), kind=kind
+            "Бронирование",
+            APP_URL + said.main,
+            APP_URL + said.installer,
+            scopes=[*said.scopes, *said.optional_scopes],
+            kind=kind,
         )
         card = apps.add_card(portal or self.portal, form)
         with transaction(self.app.extensions["b24"].engine) as tx:

@@ -358,8 +358,8 @@ def restrict_move(case: Case, move: Move, viewer: Viewer) -> None:
     least = "request" if case.booking.needs_approval else "book"
     try:
         restrict(case.scene, viewer, Wish(move.resource_ids or frozenset()), least=least)
-    except NotAllowed:
-        raise NotAllowed("move") from None
+    except NotAllowed as refused:
+        raise NotAllowed("move", refused.about) from None
 
 
 def moved_policy(case: Case) -> Policy:

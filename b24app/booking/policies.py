@@ -6,8 +6,10 @@ The rules in force are frozen into each booking, so a change concerns only booki
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Protocol
 
+from b24app.booking import changes
 from b24app.errors import InvalidInput, NotAllowed, Stale
 from b24app.ledger import models, rules
 from b24app.ledger.access import Viewer
@@ -37,6 +39,7 @@ def save_policy(
     policy: Policy,
     *,
     viewer: Viewer,
+    now: datetime,
     is_default: bool | None = None,
     policy_id: int | None = None,
     revision: int | None = None,
@@ -53,13 +56,30 @@ def save_policy(
         raise InvalidInput(wrong)
     if is_default is None:
         is_default = row.is_default if policy_id is not None else not rules.policies(tx, portal.id)
+    before = None if policy_id is None else _rules(row)
     row.name = policy.name
     row.rules = {name: value for name, value in policy.as_dict().items() if name not in OF_THE_SERVICE}
     tx.add(row)
     tx.flush()
+    changes.record(tx, portal, viewer.actor, "policy", row.id, row.name, None, before, _rules(row), now)
     if is_default or row.is_default:
-        rules.make_default(tx, portal.id, row.id if is_default else None)
+        _set_default(tx, portal, row.id if is_default else None, viewer, now)
     return row
+
+
+def _rules(row: models.Policy) -> dict[str, Any]:
+    return {**row.rules, "name": row.name}
+
+
+def _set_default(tx: Tx, portal: Portal, policy_id: int | None, viewer: Viewer, now: datetime) -> None:
+    known = rules.policies(tx, portal.id)
+    before = next((row.id for row in known if row.is_default), None)
+    rules.make_default(tx, portal.id, policy_id)
+    name = next((row.name for row in known if row.id == (policy_id or before)), "")
+    changes.record(
+        tx, portal, viewer.actor, "default", None, name, "changed",
+        {"policy_id": before}, {"policy_id": policy_id}, now,
+    )  # fmt: skip
 
 
 def _allow(viewer: Viewer) -> None:
@@ -124,15 +144,18 @@ def _misfit(row: models.Policy | None, data: Choosing) -> str | None:
     return next(iter(check_policy(policy).values()), None)
 
 
-def make_default(tx: Tx, portal: Portal, policy_id: int, *, viewer: Viewer) -> None:
-    """These rules count from now on for whatever has none of its own. Raises NotAllowed, NotFound."""
+def make_default(tx: Tx, portal: Portal, policy_id: int | None, *, viewer: Viewer, now: datetime) -> None:
+    """These rules, or none, count from now on for whatever has none of its own. Raises NotAllowed, NotFound."""
     _allow(viewer)
     rules.lock_portal(tx, portal.id)
-    rules.policy(tx, portal.id, policy_id, lock=True)
-    rules.make_default(tx, portal.id, policy_id)
+    if policy_id is not None:
+        rules.policy(tx, portal.id, policy_id, lock=True)
+    _set_default(tx, portal, policy_id, viewer, now)
 
 
-def remove_policy(tx: Tx, portal: Portal, policy_id: int, *, viewer: Viewer, revision: int | None = None) -> str:
+def remove_policy(
+    tx: Tx, portal: Portal, policy_id: int, *, viewer: Viewer, now: datetime, revision: int | None = None
+) -> str:
     """Removes rules and returns their name.
 
     Raises InvalidInput while they count for a service, NotAllowed, NotFound, Stale.
@@ -142,8 +165,11 @@ def remove_policy(tx: Tx, portal: Portal, policy_id: int, *, viewer: Viewer, rev
     row = _loaded(tx, portal, policy_id, revision)
     if users_of(tx, portal, row):
         raise InvalidInput({"policy": "still_given"})
+    if row.is_default:
+        _set_default(tx, portal, None, viewer, now)
     tx.delete(row)
     tx.flush()
+    changes.record(tx, portal, viewer.actor, "policy", policy_id, row.name, None, _rules(row), None, now)
     return row.name
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from b24app.booking import changes
 from b24app.errors import InvalidInput, NotAllowed, Stale
 from b24app.ledger import refs, rules
 from b24app.ledger.access import Viewer
@@ -16,6 +17,7 @@ from b24app.ledger.portal_settings import DEAL_MODES, EVENT_DELETED, STAGE_PAID,
 from b24app.ledger.session import Tx
 
 MOST_REMINDERS = 5
+LONGEST_PATIENCE = 30 * 24  # hours until the next approvers are told
 SOONEST, FURTHEST = 1, 30 * 24 * 60  # minutes before the start
 # Our stages as the funnel has them: what a deal's stage may follow.
 STAGE_KEYS = ("prebooked", "confirmed", "paid", "completed", "cancelled", "expired", "no_show")
@@ -54,8 +56,9 @@ def save_settings(
     settings = replace(settings, remind_minutes=tuple(sorted(settings.remind_minutes)))
     if wrong := _check(settings, PortalSettings.from_json(row.settings), funnels):
         raise InvalidInput(wrong)
-    row.settings = settings.to_json()
+    before, row.settings = PortalSettings.from_json(row.settings), settings.to_json()
     tx.flush()
+    changes.record(tx, portal, viewer.actor, "settings", None, "", "changed", before, settings, now)
     if redraw:
         refs.redraw_all(tx, portal.id, now, now)
     return settings
@@ -69,6 +72,7 @@ def save_deal_policy(
     *,
     funnels: Funnels,
     viewer: Viewer,
+    now: datetime,
     revision: int | None = None,
 ) -> Service:
     """The service with a deal policy of its own, or (None) with the portal's. Raises as the other, and NotFound."""
@@ -79,8 +83,10 @@ def save_deal_policy(
     if policy is not None and (wrong := _check_deal(policy, DealPolicy.from_json(service.deal), funnels)):
         raise InvalidInput(wrong)
     service.revision += 1
+    before = service.deal
     service.deal = None if policy is None else asdict(policy) | {"stages": dict(policy.stages)}
     tx.flush()
+    changes.record(tx, portal, viewer.actor, "deal", service.id, service.name, "changed", before, service.deal, now)
     return service
 
 
@@ -95,6 +101,8 @@ def _check(settings: PortalSettings, kept: PortalSettings, funnels: Funnels) -> 
         "stage_paid": None if settings.stage_paid in STAGE_PAID else "unknown_choice",
         "reminders": "too_many" if len(settings.remind_minutes) > MOST_REMINDERS else None,
     }
+    if not 0 <= settings.escalate_hours <= LONGEST_PATIENCE:
+        wrong["escalate_hours"] = "out_of_range"
     found = {field: code for field, code in wrong.items() if code}
     return found | _check_reminders(settings.remind_minutes) | _check_deal(settings.deal, kept.deal, funnels)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from b24app.booking import money, others
+from b24app.booking import approval, money, others
 from b24app.booking.clients import ClientData, keep_client
 from b24app.booking.scene import Scene, read_scene
 from b24app.booking.story import beginning
@@ -109,7 +109,10 @@ def book(
     lost = others.settle_rivals(tx, portal, involved.values(), None, seats, now) if wins else []
     booking = _unwritten(tx, portal, request, scene, opening, price, viewer=viewer, now=now)
     on = [scene.stock.facts[one] for one in sorted({seat.resource_id for seat in seats})]
-    waits = booked.insert(tx, booking, _beside(portal, request, booking, seats, on, viewer, now, batch), now)
+    beside = _beside(portal, request, booking, seats, on, viewer, now, batch)
+    if opening.needs_approval:
+        beside = replace(beside, facts=[*beside.facts, *approval.asked(tx, portal, booking, on, now)])
+    waits = booked.insert(tx, booking, beside, now)
     if waits is None:  # sent twice, with another time or resource the second time
         made = _made_before(tx, portal, request)
         assert made is not None, "the unique key has just told that it exists"
@@ -151,7 +154,7 @@ def restrict(scene: Scene, viewer: Viewer, wish: Wish, *, least: str = "request"
             allowed = _allowed(options, viewer, "request", wish)
             needs_approval = bool(allowed)
         if not allowed:
-            raise NotAllowed("book")
+            raise NotAllowed("book", [fact.id for fact in options if viewer.may("busy", fact)])
         restricted.append(Requirement(tuple(fact.id for fact in allowed), requirement.quantity))
     scene.requirements = tuple(restricted)
     return needs_approval

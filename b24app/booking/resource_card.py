@@ -43,7 +43,7 @@ def edit(
     data = _changed(data_of(tx, resource), changes)
     if "price" in changes:
         price = Decimal(changes["price"])
-        data = replace(data, tariff_id=_tariff(tx, portal, data.name, data.tariff_id, price, viewer))
+        data = replace(data, tariff_id=_tariff(tx, portal, data.name, data.tariff_id, price, viewer, now))
     if changes.keys() - {"active"}:
         _save(tx, portal, data, viewer, now, resource_id)
     if "active" in changes and changes["active"] == (resource.archived_at is not None):
@@ -66,13 +66,15 @@ def _save(
     )
 
 
-def _tariff(tx: Tx, portal: Portal, name: str, tariff_id: int | None, price: Decimal, viewer: Viewer) -> int | None:
+def _tariff(
+    tx: Tx, portal: Portal, name: str, tariff_id: int | None, price: Decimal, viewer: Viewer, now: datetime
+) -> int | None:
     """The tariff that has this as its only price; several of them are for our pages to edit.
 
     One that other services have as well stays as it is for them.
     """
     if tariff_id is None:
-        return save_tariff(tx, portal, Tariff(name, "hour", price), viewer=viewer).id if price else None
+        return save_tariff(tx, portal, Tariff(name, "hour", price), viewer=viewer, now=now).id if price else None
     row = rules.tariff(tx, portal.id, tariff_id)
     known = Tariff.from_dict(row.body)
     if known.rules:
@@ -80,8 +82,8 @@ def _tariff(tx: Tx, portal: Portal, name: str, tariff_id: int | None, price: Dec
     if not price:
         return None
     if len(rules.services_with_tariff(tx, portal.id, tariff_id)) > 1:
-        return save_tariff(tx, portal, replace(known, name=name, price=price), viewer=viewer).id
-    return save_tariff(tx, portal, replace(known, price=price), viewer=viewer, tariff_id=tariff_id).id
+        return save_tariff(tx, portal, replace(known, name=name, price=price), viewer=viewer, now=now).id
+    return save_tariff(tx, portal, replace(known, price=price), viewer=viewer, now=now, tariff_id=tariff_id).id
 
 
 def add(tx: Tx, portal: Portal, card: Mapping[str, Any], *, viewer: Viewer, now: datetime) -> Resource:
@@ -100,7 +102,7 @@ def add(tx: Tx, portal: Portal, card: Mapping[str, Any], *, viewer: Viewer, now:
         capacity=card["capacity"] or 1,
         time_zone=portal.time_zone,
         hours=USUAL_HOURS,
-        tariff_id=_tariff(tx, portal, card["name"], None, price, viewer),
+        tariff_id=_tariff(tx, portal, card["name"], None, price, viewer, now),
     )
     resource = _save(tx, portal, data, viewer, now)
     if not kind:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from b24app.booking import holidays
+from b24app.booking import changes, holidays, kinds
 from b24app.booking.policies import wrong_choices
 from b24app.errors import InvalidInput, NotAllowed, NotFound, Stale
-from b24app.ledger import facilities, occupancy, queries, refs
+from b24app.ledger import configured, facilities, occupancy, queries, refs
 from b24app.ledger.access import Viewer
 from b24app.ledger.facilities import Composition
+from b24app.ledger.kinds import next_sort
 from b24app.ledger.models import Portal, Resource
 from b24app.ledger.session import Tx
 from b24app.scheduling import hours as opening
 
-KINDS = ("room", "hall", "equipment", "specialist", "vehicle")
+KINDS = kinds.BUILT_IN
 STEPS = (1, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240)  # offered; see `is_step`. 1: any minute
 MOST_UNITS = 200
 MOST_PARTS = 50
 MOST_SPECIAL_DAYS = 400
+MOST_ATTRIBUTES = 20
+LONGEST_ATTRIBUTE = (60, 300)  # its name, its text
 LONGEST_BUFFER = opening.DAY_MINUTES
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 
@@ -44,7 +47,8 @@ class ResourceData:
     """Everything about a resource that an administrator sets. Minutes, and `capacity` in people.
 
     With `parts` (ids of other resources) it is a composite: it takes all units of its parts and has none itself, so
-    `units` says nothing. `holidays` is the country whose public holidays close it, or empty.
+    `units` says nothing. `holidays` is the country whose public holidays close it, or empty. `attributes`: whatever
+    else is worth knowing, by name.
     """
 
     kind: str
@@ -70,6 +74,7 @@ class ResourceData:
     special: tuple[SpecialDay, ...] = ()
     policy_id: int | None = None
     tariff_id: int | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 OF_THE_SERVICE = ("min_minutes", "max_minutes", "horizon_days", "policy_id", "tariff_id")
@@ -79,7 +84,7 @@ _NAMES = [one.name for one in fields(ResourceData) if one.name not in OF_THE_SER
 def check(data: ResourceData, longest_hours: int) -> None:
     """Raises InvalidInput with a code for every field that cannot be saved, whatever is saved already."""
     wrong = {
-        "kind": "unknown_kind" if data.kind not in KINDS else None,
+        "kind": None if kinds.is_kind(data.kind) else "unknown_kind",
         "name": _length(data.name, 1, 120),
         "city": _length(data.city, 0, 80),
         "address": _length(data.address, 0, 200),
@@ -99,6 +104,7 @@ def check(data: ResourceData, longest_hours: int) -> None:
     }
     found = {field: code for field, code in wrong.items() if code}
     found = dict.fromkeys(_off_grid(data), "off_grid") | found | dict(_wrong_special(data))
+    found |= dict(_wrong_attributes(data.attributes))
     if found:
         raise InvalidInput(found)
 
@@ -150,6 +156,17 @@ def _wrong_special(data: ResourceData) -> Iterator[tuple[str, str]]:
         seen.add(special.day)
 
 
+def _wrong_attributes(attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if len(attributes) > MOST_ATTRIBUTES:
+        yield "attributes", "too_many"
+        return
+    for number, (name, text) in enumerate(attributes.items()):
+        if code := _length(name, 1, LONGEST_ATTRIBUTE[0]):
+            yield f"attributes-{number}-name", code
+        elif code := _length(text, 1, LONGEST_ATTRIBUTE[1]):
+            yield f"attributes-{number}-text", code
+
+
 def save_resource(
     tx: Tx,
     portal: Portal,
@@ -170,9 +187,13 @@ def save_resource(
     check(data, longest_hours)
     held = _hold(tx, portal, resource_id, data.parts)
     resource = _loaded(held, portal, resource_id, revision, viewer)
-    if wrong := wrong_choices(tx, portal, data):
+    wrong = wrong_choices(tx, portal, data)
+    if not kinds.is_known(tx, portal, data.kind):
+        wrong["kind"] = "unknown_kind"
+    if wrong:
         raise InvalidInput(wrong)
     _check_places(tx, resource, data, held, viewer, now)
+    before = data_of(tx, resource) if resource.id else None
     target = refs.target_of(resource) if resource.id else None
     resource.kind, resource.name = data.kind, data.name.strip()
     resource.city, resource.address = data.city.strip(), data.address.strip()
@@ -181,13 +202,17 @@ def save_resource(
     resource.calendar_owner, resource.calendar_section = data.calendar_owner, data.calendar_section
     resource.buffer_before, resource.buffer_after = data.buffer_before, data.buffer_after
     resource.holidays, resource.is_composite = data.holidays, bool(data.parts)
+    resource.attributes = {name.strip(): text.strip() for name, text in data.attributes.items()}
     resource.portal_user_id = data.portal_user_id if data.kind == "specialist" else None
-    if sort is not None:
-        resource.sort = sort
+    if sort is not None or resource.id is None:
+        resource.sort = next_sort(tx, portal.id) if sort is None else sort
     tx.add(resource)
     tx.flush()
     _save_places(tx, resource, data, held, now)
     _save_times(tx, resource, data)
+    tx.flush()
+    after = data if before is None else data_of(tx, resource)
+    changes.record(tx, portal, viewer.actor, "resource", resource.id, resource.name, None, before, after, now)
     if target not in (None, refs.target_of(resource)):
         refs.change_calendar(tx, portal, resource.id, now)
     refs.touch_resource(tx, portal, resource.id, now)
@@ -309,23 +334,42 @@ def archive_resource(
         raise InvalidInput({"parts": "part_of_offered"})
     if not archived and any(held.rows[part].archived_at for part in held.composition.of(resource_id)):
         raise InvalidInput({"parts": "archived_part"})
-    resource.archived_at = now if archived else None
+    was, resource.archived_at = resource.archived_at is not None, now if archived else None
     tx.flush()
+    changes.record(
+        tx, portal, viewer.actor, "resource", resource.id, resource.name, "archived" if archived else "restored",
+        {"archived": was}, {"archived": archived}, now,
+    )  # fmt: skip
     refs.touch_resource(tx, portal, resource.id, now)
     return resource
 
 
 def data_of(tx: Tx, resource: Resource) -> ResourceData:
     """Everything about a resource as it is set now."""
-    service = facilities.bare_service(tx, resource.portal_id, resource.id)
-    known = {name: getattr(resource, name) for name in _NAMES if hasattr(resource, name)}
-    known |= {name: getattr(service, name) for name in OF_THE_SERVICE}
-    parts = facilities.composition(tx, resource.portal_id).of(resource.id)
-    special = facilities.special_hours(tx, resource.portal_id, resource.id)
-    return ResourceData(
-        **known,
-        hours=queries.hours(tx, resource.portal_id, [resource.id]).get(resource.id, ()),
-        units=facilities.units(tx, resource.portal_id, [resource.id]).get(resource.id, 1),
-        parts=parts,
-        special=tuple(SpecialDay(day, tuple((one.opens, one.closes) for one in of)) for day, of in special.items()),
-    )
+    found = data_of_all(tx, resource.portal_id, [resource])
+    if resource.id not in found:
+        raise NotFound("resource")
+    return found[resource.id]
+
+
+def data_of_all(tx: Tx, portal_id: int, resources: Collection[Resource]) -> dict[int, ResourceData]:
+    """The same of several, in a handful of statements."""
+    ids = [one.id for one in resources]
+    bare, special = configured.bare_services(tx, portal_id, ids), configured.special_hours(tx, portal_id, ids)
+    hours, units = queries.hours(tx, portal_id, ids), facilities.units(tx, portal_id, ids)
+    composition = facilities.composition(tx, portal_id)
+    return {
+        one.id: ResourceData(
+            **{name: getattr(one, name) for name in _NAMES if hasattr(one, name)},
+            **{name: getattr(bare[one.id], name) for name in OF_THE_SERVICE},
+            hours=hours.get(one.id, ()),
+            units=units.get(one.id, 1),
+            parts=composition.of(one.id),
+            special=tuple(
+                SpecialDay(day, tuple((stretch.opens, stretch.closes) for stretch in of))
+                for day, of in special.get(one.id, {}).items()
+            ),
+        )
+        for one in resources
+        if one.id in bare
+    }

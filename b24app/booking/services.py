@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from b24app.booking import changes
+from b24app.booking.kinds import is_kind
 from b24app.booking.policies import wrong_choices
-from b24app.booking.resources import KINDS
 from b24app.errors import InvalidInput, NotAllowed, Stale
 from b24app.ledger import catalog, facilities, rules, writes
 from b24app.ledger.access import Viewer
@@ -99,7 +100,7 @@ def _row_count(requirements: Sequence[Need]) -> str | None:
 
 def _wrong_need(need: Need) -> dict[str, str]:
     wrong = {
-        "kind": "unknown_kind" if need.kind is not None and need.kind not in KINDS else None,
+        "kind": "unknown_kind" if need.kind is not None and not is_kind(need.kind) else None,
         "options": _wrong_options(need),
         "quantity": _within(need.quantity, 1, MOST_OF_ONE),
     }
@@ -131,6 +132,7 @@ def save_service(
     service = _loaded(tx, portal, service_id, revision, viewer)
     check(data, longest_hours)
     _check_what_exists(tx, portal, data, now)
+    before = None if service_id is None else _known(tx, portal, service)
     service.name = data.name.strip()
     service.min_minutes, service.max_minutes = data.min_minutes, data.max_minutes
     service.step_minutes, service.horizon_days = data.step_minutes, data.horizon_days
@@ -141,8 +143,14 @@ def save_service(
     tx.flush()
     rules.replace_needs(tx, portal.id, service.id, data.requirements)
     facilities.remember_longest(tx, portal.id)
+    after = _known(tx, portal, service)
+    changes.record(tx, portal, viewer.actor, "service", service.id, service.name, None, before, after, now)
     writes.board_changed(tx, portal.id)
     return service
+
+
+def _known(tx: Tx, portal: Portal, service: Service) -> ServiceData:
+    return data_of(service, rules.needs(tx, portal.id, [service.id]).get(service.id, ()))
 
 
 def _loaded(tx: Tx, portal: Portal, service_id: int | None, revision: int | None, viewer: Viewer) -> Service:
@@ -212,8 +220,12 @@ def archive_service(
         required = rules.needs(tx, portal.id, [service_id]).get(service_id, ())
         if wrong := beyond_what_exists(tx, portal, required, now):
             raise InvalidInput(wrong)
-    service.archived_at = None if not archived else now
+    was, service.archived_at = service.archived_at is not None, None if not archived else now
     tx.flush()
+    changes.record(
+        tx, portal, viewer.actor, "service", service.id, service.name, "archived" if archived else "restored",
+        {"archived": was}, {"archived": archived}, now,
+    )  # fmt: skip
     return service
 
 

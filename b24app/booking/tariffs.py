@@ -6,7 +6,9 @@ Prices that a booking was given are kept with the booking, so a tariff may be ch
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
+from b24app.booking import changes
 from b24app.errors import InvalidInput, NotAllowed, Stale
 from b24app.ledger import models, rules
 from b24app.ledger.access import Viewer
@@ -27,6 +29,7 @@ def save_tariff(
     tariff: Tariff,
     *,
     viewer: Viewer,
+    now: datetime,
     tariff_id: int | None = None,
     revision: int | None = None,
 ) -> models.Tariff:
@@ -37,10 +40,12 @@ def save_tariff(
     row = _loaded(tx, portal, tariff_id, revision)
     if wrong := _too_many(tariff) | check_tariff(tariff, currency):
         raise InvalidInput(wrong)
+    before = None if tariff_id is None else row.body
     row.name = tariff.name.strip()
     row.body = replace(tariff, name=row.name).as_dict()
     tx.add(row)
     tx.flush()
+    changes.record(tx, portal, viewer.actor, "tariff", row.id, row.name, None, before, row.body, now)
     return row
 
 
@@ -63,7 +68,9 @@ def _too_many(tariff: Tariff) -> dict[str, str]:
     return {name: "too_many" for name in ("rules", "extras") if len(getattr(tariff, name)) > MOST_ROWS}
 
 
-def remove_tariff(tx: Tx, portal: Portal, tariff_id: int, *, viewer: Viewer, revision: int | None = None) -> str:
+def remove_tariff(
+    tx: Tx, portal: Portal, tariff_id: int, *, viewer: Viewer, now: datetime, revision: int | None = None
+) -> str:
     """Removes a tariff, returns its name. Raises InvalidInput while a service has it, NotAllowed, NotFound, Stale."""
     _allow(viewer)
     row = _loaded(tx, portal, tariff_id, revision)
@@ -71,10 +78,11 @@ def remove_tariff(tx: Tx, portal: Portal, tariff_id: int, *, viewer: Viewer, rev
         raise InvalidInput({"tariff": "still_given"})
     tx.delete(row)
     tx.flush()
+    changes.record(tx, portal, viewer.actor, "tariff", tariff_id, row.name, None, row.body, None, now)
     return row.name
 
 
-def save_currency(tx: Tx, portal: Portal, currency: str, *, viewer: Viewer) -> None:
+def save_currency(tx: Tx, portal: Portal, currency: str, *, viewer: Viewer, now: datetime) -> None:
     """The portal's currency from now on. Raises InvalidInput once anything was priced or paid in another one."""
     _allow(viewer)
     row = rules.lock_portal(tx, portal.id)
@@ -87,5 +95,6 @@ def save_currency(tx: Tx, portal: Portal, currency: str, *, viewer: Viewer) -> N
     bodies = [Tariff.from_dict(one.body) for one in rules.tariffs(tx, portal.id)]
     if any(check_tariff(tariff, currency) for tariff in bodies):
         raise InvalidInput({"currency": "too_many_decimals"})
-    row.currency = currency
+    before, row.currency = row.currency, currency
     tx.flush()
+    changes.record(tx, portal, viewer.actor, "currency", None, currency, "changed", before, currency, now)

@@ -8,10 +8,23 @@ from datetime import timedelta
 import procrastinate
 from procrastinate.exceptions import ConnectorException
 
+from b24app.booking.approval import escalate
 from b24app.booking.attendance import settle_due
 from b24app.errors import AppError
 from b24app.jobs.app import Tools, app, tools_of
-from b24app.ledger import deliveries, due, outbox, queue, refs, request_log, robot_calls, sweeps, tenancy
+from b24app.ledger import (
+    approval,
+    deliveries,
+    directory,
+    due,
+    outbox,
+    queue,
+    refs,
+    request_log,
+    robot_calls,
+    sweeps,
+    tenancy,
+)
 from b24app.ledger.session import DatabaseError, transaction
 
 log = logging.getLogger(__name__)
@@ -25,6 +38,9 @@ KEEP_ANSWERS = timedelta(days=30)
 KEEP_DELIVERIES = timedelta(days=400)
 KEEP_FAILED_HOURS = 24 * 7
 SETTLED_AT_ONCE = 200  # bookings of one round: drains wait meanwhile
+SOONEST_ESCALATION = timedelta(hours=1)
+ESCALATED_AT_ONCE = 500
+DIRECTORY_READ_EVERY = timedelta(hours=1)  # where no frame asks for it sooner (web.entry)
 
 
 @app.periodic(cron=EVERY_TEN_SECONDS)
@@ -110,6 +126,40 @@ def sweep_portals(context: procrastinate.JobContext, timestamp: int) -> None:
     for portal_id in overdue[:SWEPT_AT_ONCE]:
         with transaction(tools.engine) as tx:
             sweeps.ask(tx, portal_id, "timer")
+
+
+@app.periodic(cron=EVERY_TEN_MINUTES)
+@app.task(name="jobs.look_after_people", queueing_lock="jobs.look_after_people", pass_context=True)
+def look_after_people(context: procrastinate.JobContext, timestamp: int) -> None:
+    """Tells the next approvers of requests without an answer, and keeps departments and groups up to date."""
+    tools = tools_of(context)
+    escalate_requests(tools)
+    read_directories(tools)
+
+
+def escalate_requests(tools: Tools) -> None:
+    """Requests that wait for long, one transaction each. Told again they tell nobody twice."""
+    now = tools.clock()
+    with transaction(tools.engine) as tx:
+        unanswered = approval.unanswered(tx, now, now - SOONEST_ESCALATION, ESCALATED_AT_ONCE)
+    for portal_id, booking_id in unanswered:
+        try:
+            with transaction(tools.engine) as tx:
+                tenant = tenancy.tenant(tx, portal_id)
+                if tenant is not None:
+                    escalate(tx, tenant.portal, booking_id, now)
+        except (AppError, DatabaseError) as error:
+            log.warning("request %s is not passed on yet: %s", booking_id, type(error).__name__)
+
+
+def read_directories(tools: Tools) -> None:
+    """For what people do in the portal itself, where no page of ours asks for it."""
+    since = tools.clock() - DIRECTORY_READ_EVERY
+    with transaction(tools.engine) as tx:
+        overdue = directory.overdue(tx, since)
+    for portal_id in overdue:
+        with transaction(tools.engine) as tx:
+            directory.ask(tx, portal_id, tools.clock(), since=since)
 
 
 @app.periodic(cron=HOURLY)

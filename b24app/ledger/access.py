@@ -1,7 +1,7 @@
 """Who is looking, who is acting, and what each may do.
 
 A right includes the weaker ones before it. Codes are the portal's own (U5 a user, DR12 a department with all
-below it, AU every employee): https://apidocs.bitrix24.com/api-reference/common/users/access-name.html
+below it, SG3 a project group with all its members, AU every employee): https://apidocs.bitrix24.com/api-reference/common/users/access-name.html
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 RIGHTS = ("busy", "see", "request", "book", "approve", "manage")
+DECIDES = frozenset({"approve", "manage"})
 EVERYTHING = "everything"
 EMPLOYEES = "AU"
 
@@ -54,6 +55,11 @@ class Viewer:
         return True
 
     @property
+    def decides(self) -> bool:
+        """Whether there is anything that he may approve."""
+        return self.is_admin or any(grant.right in DECIDES for grant in self.grants)
+
+    @property
     def department_id(self) -> int | None:
         """The department against whose quota his bookings count: the first of his own."""
         own = (code[1:] for code in self.codes if code.startswith("D") and code[1:].isdecimal())
@@ -67,7 +73,7 @@ class Viewer:
         """The index in RIGHTS of his strongest right on this resource; -1 for none."""
         if self.is_admin:
             return len(RIGHTS) - 1
-        scopes = (EVERYTHING, f"kind:{resource.kind}", f"location:{resource.city}", f"resource:{resource.id}")
+        scopes = scopes_of(resource)
         return max((RIGHTS.index(g.right) for g in self.grants if g.scope in scopes), default=-1)
 
 
@@ -97,11 +103,16 @@ class Resourceful(Protocol):
     def city(self) -> str: ...
 
 
+def scopes_of(resource: Resourceful) -> tuple[str, ...]:
+    """What a right may be given on so that it counts for this resource, the narrowest first."""
+    return (f"resource:{resource.id}", f"location:{resource.city}", f"kind:{resource.kind}", EVERYTHING)
+
+
 def concerning(grants: Iterable[GrantRule], codes: frozenset[str]) -> tuple[GrantRule, ...]:
     """The grants given to any of these access codes."""
     return tuple(grant for grant in grants if grant.code in codes)
 
 
 def codes_of(user_id: int, departments: Iterable[int]) -> frozenset[str]:
-    """The access codes of an employee who sits in these departments."""
+    """The access codes of an employee who sits in these departments, as far as he himself tells (ledger.directory)."""
     return frozenset({f"U{user_id}", EMPLOYEES, *(f"D{d}" for d in departments), *(f"DR{d}" for d in departments)})

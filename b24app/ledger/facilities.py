@@ -6,6 +6,7 @@ As in `queries`, one test calls every function with a second portal's ids and ex
 from __future__ import annotations
 
 import itertools
+import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,10 +25,13 @@ from b24app.ledger.models import (
     Resource,
     Service,
     SpecialHours,
+    Tariff,
     Unit,
 )
 from b24app.ledger.session import run, select_rows
 from b24app.scheduling import hours as opening
+from b24app.scheduling import pricing
+from b24app.scheduling.interval import Interval
 
 LONGEST_LIST = 50
 
@@ -133,6 +137,18 @@ def bookings_ahead(tx: Session, portal_id: int, resource_ids: Collection[int], n
     return _count_ahead(tx, portal_id, now, Allocation.resource_id.in_(resource_ids))
 
 
+def booking_ids_ahead(tx: Session, portal_id: int, resource_ids: Collection[int], now: datetime) -> list[uuid.UUID]:
+    """Which bookings these are, in the order in which they begin."""
+    query = (
+        select(Allocation.booking_id)
+        .where(*_ahead(portal_id, now), Allocation.resource_id.in_(resource_ids))
+        .join(Portal, Portal.id == Allocation.portal_id)
+        .group_by(Allocation.booking_id)
+        .order_by(func.min(func.lower(Allocation.during)), Allocation.booking_id)
+    )
+    return list(tx.scalars(query))
+
+
 def bookings_ahead_on_units(tx: Session, portal_id: int, resource_id: int, above: int, now: datetime) -> int:
     """The same for the units of a resource whose number is above `above`, whatever they were booked as."""
     those = select(Unit.id).where(Unit.portal_id == portal_id, Unit.resource_id == resource_id, Unit.number > above)
@@ -140,21 +156,18 @@ def bookings_ahead_on_units(tx: Session, portal_id: int, resource_id: int, above
 
 
 def _count_ahead(tx: Session, portal_id: int, now: datetime, which: ColumnElement[bool]) -> int:
+    query = select(func.count(func.distinct(Allocation.booking_id))).join(Portal, Portal.id == Allocation.portal_id)
+    return tx.scalar(query.where(*_ahead(portal_id, now), which)) or 0
+
+
+def _ahead(portal_id: int, now: datetime) -> tuple[ColumnElement[bool], ...]:
     # What is not over began no longer ago than the portal's longest booking lasts: the index on the start answers.
     longest = func.make_interval(0, 0, 0, 0, 0, Portal.longest_minutes)
     return (
-        tx.scalar(
-            select(func.count(func.distinct(Allocation.booking_id)))
-            .join(Portal, Portal.id == Allocation.portal_id)
-            .where(
-                Allocation.portal_id == portal_id,
-                Allocation.released_at.is_(None),
-                func.lower(Allocation.during) >= now - longest,
-                func.upper(Allocation.during) > now,
-                which,
-            )
-        )
-        or 0
+        Allocation.portal_id == portal_id,
+        Allocation.released_at.is_(None),
+        func.lower(Allocation.during) >= now - longest,
+        func.upper(Allocation.during) > now,
     )
 
 
@@ -240,6 +253,20 @@ def save_bare_service(
     )
 
 
+def tariffs_of_resources(
+    tx: Session, portal_id: int, resource_ids: Collection[int] | None = None
+) -> dict[int, pricing.Tariff]:
+    """What booking each resource alone costs; one that is free of charge is missing."""
+    query = (
+        select(Service.resource_id, Tariff.body)
+        .join(Tariff, Tariff.id == Service.tariff_id)
+        .where(Service.portal_id == portal_id, Service.resource_id.is_not(None))
+    )
+    if resource_ids is not None:
+        query = query.where(Service.resource_id.in_(resource_ids))
+    return {resource_id: pricing.Tariff.from_dict(body) for resource_id, body in tx.execute(query) if resource_id}
+
+
 # Longer than any allocation can be: the longest service between the longest buffers, whether they meet or not.
 _LONGEST = """
 WITH service_s AS (
@@ -285,6 +312,20 @@ def closure(tx: Session, portal_id: int, closure_id: int) -> Closure:
     return row
 
 
+def series_of_closures(tx: Session, portal_id: int, series: uuid.UUID) -> list[Closure]:
+    """All times of a closure that comes again, the first in front, locked as the transaction lasts; raises NotFound."""
+    rows = tx.scalars(
+        select(Closure)
+        .where(Closure.portal_id == portal_id, Closure.series == series)
+        .order_by(Closure.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    if not rows:
+        raise NotFound("closure")
+    return list(rows)
+
+
 # A booking of something that the closed resource is a part of stands there as well.
 _STANDING = """
 WITH RECURSIVE above AS (
@@ -312,3 +353,28 @@ def bookings_in_closures(tx: Session, portal_id: int, closure_ids: Collection[in
     """How many bookings that are not over hold a place in the time of each closure; one without any is missing."""
     rows = select_rows(tx, _STANDING, portal=portal_id, ids=list(closure_ids), now=now)
     return dict(rows)
+
+
+_MEETING = """
+WITH RECURSIVE above AS (
+    SELECT %(resource)s::bigint AS resource_id
+    UNION
+    SELECT p.composite_id FROM above w JOIN part p ON p.part_id = w.resource_id WHERE p.portal_id = %(portal)s
+)
+SELECT DISTINCT b.id
+FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[]) AS t(starts, ends)
+JOIN portal o ON o.id = %(portal)s
+JOIN booking b ON b.portal_id = o.id AND b.during && tstzrange(t.starts, t.ends) AND upper(b.during) > %(now)s
+    AND lower(b.during) < t.ends AND lower(b.during) >= t.starts - make_interval(mins => o.longest_minutes)
+JOIN allocation a ON a.portal_id = o.id AND a.booking_id = b.id AND a.released_at IS NULL
+WHERE %(resource)s::bigint IS NULL OR a.resource_id IN (SELECT resource_id FROM above)
+"""
+
+
+def bookings_meeting(
+    tx: Session, portal_id: int, resource_id: int | None, times: Sequence[Interval], now: datetime
+) -> list[uuid.UUID]:
+    """The bookings that are not over and hold a place at these times: of the resource, or without one of any."""
+    starts, ends = [one.start for one in times], [one.end for one in times]
+    found = select_rows(tx, _MEETING, portal=portal_id, resource=resource_id, starts=starts, ends=ends, now=now)
+    return [row[0] for row in found]

@@ -95,7 +95,8 @@ class Portal(Base):
     """One tenant, known by `member_id`; its domain may change.
 
     `crm` and `calendar` remember what the installer laid down there (`sync.install` writes and reads them); `settings`
-    is a `ledger.portal_settings.PortalSettings`.
+    is a `ledger.portal_settings.PortalSettings`; `guide` what was answered there, and which samples stand in the portal
+    (`ledger.guide`).
     `longest_minutes` bounds every allocation of the portal and only grows: so far back may one that is shown now
     have begun, and no further do the board's queries look. `changes` grows with everything that a board shows: an
     open board asks for it every few seconds.
@@ -115,6 +116,7 @@ class Portal(Base):
     crm: Mapped[dict[str, Any]] = json_object()
     calendar: Mapped[dict[str, Any]] = json_object()
     settings: Mapped[dict[str, Any]] = json_object()
+    guide: Mapped[dict[str, Any]] = json_object()
     next_number: Mapped[int] = mapped_column(server_default="1000")
     longest_minutes: Mapped[int] = mapped_column(Integer, server_default="60")
     currency: Mapped[str] = mapped_column(server_default="RUB")
@@ -182,10 +184,14 @@ class PortalUser(Base):
 
     `codes` are his access codes as of `checked_at` (NULL: never read), for what he does in the portal itself, where no
     frame proves who he is. `dismissed`: works there no more. `choice`: how he last had the board (web.choice).
+    Until `away_until` `stand_in` approves what he would.
     """
 
     __tablename__ = "portal_user"
-    __table_args__ = (UniqueConstraint("portal_id", "user_id", name="portal_user_once"),)
+    __table_args__ = (
+        UniqueConstraint("portal_id", "user_id", name="portal_user_once"),
+        Index("portal_user_stand_in", "portal_id", "stand_in", postgresql_where=text("stand_in IS NOT NULL")),
+    )
 
     id: Mapped[int] = identity()
     portal_id: Mapped[int] = of_portal()
@@ -197,6 +203,8 @@ class PortalUser(Base):
     dismissed: Mapped[bool] = flag()
     checked_at: Mapped[datetime | None]
     choice: Mapped[dict[str, Any]] = json_object()
+    stand_in: Mapped[int | None]
+    away_until: Mapped[datetime | None]
 
 
 class Resource(Base):
@@ -205,7 +213,7 @@ class Resource(Base):
     `calendar_mode` none keeps its bookings out of calendars; group and company name the section they go to, of the
     workgroup `calendar_owner` or of the company calendar; default is the person's own or the company's usual one.
     A composite (`is_composite`) owns no unit and takes those of its parts. Buffers are minutes; `holidays` is the
-    country whose public holidays close it, or empty.
+    country whose public holidays close it, or empty. `attributes`: what the company says of it besides, name → text.
     """
 
     __tablename__ = "resource"
@@ -239,6 +247,7 @@ class Resource(Base):
     archived_at: Mapped[datetime | None]
     revision: Mapped[int] = mapped_column(Integer, server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    attributes: Mapped[dict[str, Any]] = json_object()
 
 
 class OpeningHours(Base):
@@ -282,7 +291,11 @@ class SpecialHours(Base):
 
 
 class Closure(Base):
-    """Time that a resource, or without one the whole company, is not offered. Bookings that stand there stay."""
+    """Time that a resource, or without one the whole company, is not offered. Bookings that stand there stay.
+
+    One that comes again is a row for each time, so that nobody who reads closures has to know of it: they share
+    `series`, and `rule` (a `booking.closures.Repeat`) says how they were made.
+    """
 
     __tablename__ = "closure"
     __table_args__ = (Index("closure_ends", "portal_id", text("upper(during)")), _bounded("during"))
@@ -292,6 +305,8 @@ class Closure(Base):
     resource_id: Mapped[int | None] = mapped_column(ForeignKey("resource.id", ondelete="CASCADE"))
     during: Mapped[Range[datetime]] = mapped_column(TSTZRANGE)
     reason: Mapped[str] = mapped_column(server_default="")
+    series: Mapped[uuid.UUID | None]
+    rule: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
 
 
 class Part(Base):
@@ -708,7 +723,7 @@ class History(Base):
 
 
 class Grant(Base):
-    """Who may do what: `scope` everything, kind:…, location:… or resource:…; `code` the portal's own (U5, DR12, AU)."""
+    """Who may do what: `scope` everything, kind:…, location:… or resource:…; `code` as U5, DR12, SG3, AU."""
 
     __tablename__ = "access_grant"
     __table_args__ = (

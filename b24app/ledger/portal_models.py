@@ -236,3 +236,33 @@ class Feed(Base):
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class SettingChange(Base):
+    """One change of something that is set up: ids and what was set, never a client's name.
+
+    `subject_id` of what was changed, within its `kind`; `name`: as it was called then. Everything that one transaction
+    changed is one `batch`: it was one click, one import, one run of the guide, and is undone as one.
+    """
+
+    __tablename__ = "setting_change"
+    __table_args__ = (
+        CheckConstraint(
+            "action IN ('added', 'changed', 'archived', 'restored', 'removed')", name="setting_change_action"
+        ),
+        Index("setting_change_of_portal", "portal_id", "id"),
+        Index("setting_change_batch", "portal_id", "batch"),
+    )
+
+    id: Mapped[int] = identity()
+    portal_id: Mapped[int] = of_portal()
+    at: Mapped[datetime]
+    actor: Mapped[str]
+    kind: Mapped[str]
+    subject_id: Mapped[int | None]
+    name: Mapped[str]
+    action: Mapped[str]
+    before: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    after: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    batch: Mapped[uuid.UUID]
+    undone_at: Mapped[datetime | None]

@@ -32,7 +32,8 @@ class PortalSettings:
     """How the portal is kept in step. `remind_minutes`: before the start, to the responsible and the participants.
 
     `obey_business`: a specialist's other appointments refuse a booking. `client_in_shared`: whether shared calendars
-    name the client.
+    name the client. `escalate_hours`: after so long without an answer the next approvers are told of a request;
+    0: never.
     """
 
     event_deleted: Literal["redraw", "cancel"] = "redraw"
@@ -45,6 +46,7 @@ class PortalSettings:
     notify_responsible: bool = True
     notify_requester: bool = True
     remind_minutes: tuple[int, ...] = USUAL_REMINDERS
+    escalate_hours: int = 4
     deal: DealPolicy = field(default_factory=DealPolicy)
 
     @classmethod

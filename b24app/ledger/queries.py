@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from psycopg.types.range import Range
@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from b24app.errors import NotFound
-from b24app.ledger.access import GrantRule, Viewer, concerning
+from b24app.ledger import directory
+from b24app.ledger.access import GrantRule, Viewer
 from b24app.ledger.models import (
     Booking,
     Client,
@@ -38,10 +39,13 @@ from b24app.scheduling.interval import Interval
 from b24app.scheduling.policy import Quota
 
 
-def grants(tx: Session, portal_id: int, codes: frozenset[str]) -> tuple[GrantRule, ...]:
-    """What was given to any of these access codes."""
-    rows = select_rows(tx, 'SELECT scope, code, "right" FROM access_grant WHERE portal_id = %(id)s', id=portal_id)
-    return concerning((GrantRule(*row) for row in rows), codes)
+def grants(tx: Session, portal_id: int, codes: frozenset[str], now: datetime | None = None) -> tuple[GrantRule, ...]:
+    """What was given to somebody with these access codes: to himself, his departments and those above, his groups.
+
+    With `now` also what he may approve for those for whom he stands in then.
+    """
+    (parts,) = select_rows(tx, f"SELECT {directory.PARTS}", **directory.values(portal_id, codes, now))
+    return directory.concerning(parts, codes, partial(directory.wider, tx, portal_id))
 
 
 def resources(tx: Session, portal_id: int, viewer: Viewer, *, archived: bool = False) -> list[Resource]:

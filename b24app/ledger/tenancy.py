@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +20,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, make_transient_to_detached
 
 from b24app.errors import NotAllowed, NotFound
+from b24app.ledger import directory
 from b24app.ledger.access import GrantRule
+from b24app.ledger.directory import PARTS
+from b24app.ledger.kinds import KINDS_OF_PORTAL, OwnKind
 from b24app.ledger.models import (
     AdminToken,
     Application,
@@ -41,10 +45,14 @@ Known = TypeVar("Known", bound=Base)
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A portal together with its living installation."""
+    """A portal together with its living installation.
+
+    `kinds`: of resources, which the company has named itself; only `seen` reads them, for showing.
+    """
 
     portal: Portal
     installation: Installation
+    kinds: tuple[OwnKind, ...] = ()
 
 
 def add_application(tx: Session, client_id: str, client_secret: str, kind: str) -> Application:
@@ -98,22 +106,41 @@ _PORTAL = [column.key for column in Portal.__table__.columns]
 _INSTALLATION = [column.key for column in Installation.__table__.columns if column.key != "application_token"]
 _SEEN = f"""
 SELECT {", ".join(f"p.{name}" for name in _PORTAL)}, {", ".join(f"i.{name}" for name in _INSTALLATION)},
-       (SELECT json_agg(json_build_array(g.scope, g.code, g."right")) FROM access_grant g WHERE g.portal_id = p.id)
+       {KINDS_OF_PORTAL},
+       (SELECT coalesce(bool_or(u.dismissed), false) FROM portal_user u
+        WHERE u.portal_id = p.id AND u.user_id = %(user)s::bigint),
+       {PARTS}
 FROM portal p JOIN installation i ON i.portal_id = p.id AND i.state <> 'deleted' WHERE p.id = %(portal)s
 """
 
 
-def seen(engine: Engine, portal_id: int) -> tuple[Tenant, list[GrantRule]] | None:
-    """The same with what was granted there, for showing: one statement, which every request of a page begins with.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What every request of a page begins with. `grants`: all that concern the visitor; `dismissed`: he works there no
+    more, whatever his page says."""
+
+    tenant: Tenant
+    grants: tuple[GrantRule, ...]
+    dismissed: bool
+
+
+def seen(engine: Engine, portal_id: int, codes: frozenset[str], now: datetime) -> Seen | None:
+    """The same with what was granted to somebody with these access codes, for showing: one statement.
 
     The installation comes without its `application_token`.
     """
-    rows = read_alone(engine, _SEEN, portal=portal_id)
+    rows = read_alone(engine, _SEEN, **directory.values(portal_id, codes, now))
     if not rows:
         return None
     row, end = rows[0], len(_PORTAL)
-    tenant = Tenant(_known(Portal, _PORTAL, row), _known(Installation, _INSTALLATION, row[end:]))
-    return tenant, [GrantRule(*grant) for grant in row[-1] or ()]
+    *_columns, kinds, dismissed, granted, wider, absent = row
+    tenant = Tenant(
+        _known(Portal, _PORTAL, row),
+        _known(Installation, _INSTALLATION, row[end:]),
+        tuple(OwnKind(*kind) for kind in kinds or ()),
+    )
+    ask = partial(directory.wider_alone, engine, portal_id)
+    return Seen(tenant, directory.concerning((granted, wider, absent), codes, ask), dismissed)
 
 
 def _known(model: type[Known], names: Sequence[str], values: Sequence[Any]) -> Known:

@@ -34,11 +34,19 @@ __all__ = [
     "assign",
     "obstacles",
     "repack",
+    "seats_people",
 ]
 
 ZERO = timedelta(0)
 FAR = timedelta(days=1)  # gaps count no further, so that it does not matter how much around a wish was loaded
 PEOPLE_KINDS = frozenset({"room", "hall", "vehicle"})  # what people sit in: capacity is checked against the party
+OWN_PLACE, OWN_THING = "place-", "thing-"  # how kinds begin that a company has named itself
+
+
+def seats_people(kind: str) -> bool:
+    """Whether people sit in such a thing."""
+    return kind in PEOPLE_KINDS or kind.startswith(OWN_PLACE)
+
 
 Taken = Mapping[int, Sequence[Interval]]
 """Per unit what is occupied, buffers included, in any order; a unit that is missing is free."""
@@ -96,7 +104,7 @@ class Place:
 
     def choices(self) -> list[Choice]:
         """What it gives when all of it is free."""
-        room = self.capacity if self.kind in PEOPLE_KINDS else None
+        room = self.capacity if seats_people(self.kind) else None
         if self.whole:
             return [Choice(self.resource_id, self.units, room, True)] if self.units else []
         return [Choice(self.resource_id, (unit,), room) for unit in self.units]

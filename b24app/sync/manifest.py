@@ -25,10 +25,14 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What we declare to a portal; paths are relative to the application's address."""
+    """What we declare to a portal; paths are relative to the application's address.
+
+    `optional_scopes` are asked for as well; without them rights of departments and groups are less exact.
+    """
 
     title: Mapping[str, str]
     scopes: tuple[str, ...]
+    optional_scopes: tuple[str, ...]
     main: str
     installer: str
     events_handler: str
@@ -44,6 +48,7 @@ def manifest() -> Manifest:
     return Manifest(
         title=data["title"],
         scopes=tuple(data["scopes"]),
+        optional_scopes=tuple(data["optional_scopes"]),
         main=data["handlers"]["main"],
         installer=data["handlers"]["installer"],
         events_handler=data["handlers"]["events"],

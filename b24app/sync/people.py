@@ -36,7 +36,7 @@ def viewer_of(tx: Tx, portal: Portal, user_id: int | None, now: datetime) -> Vie
         return None
     if known.dismissed:
         return Viewer(user_id, codes=frozenset())
-    return Viewer(user_id, known.is_admin, known.codes, queries.grants(tx, portal.id, known.codes))
+    return Viewer(user_id, known.is_admin, known.codes, queries.grants(tx, portal.id, known.codes, now))
 
 
 def learn(
@@ -65,11 +65,12 @@ def learn(
 
 def _read(client: PortalClient, user_ids: Collection[int]) -> dict[int, Employee]:
     rows = client.list_all("user.get", {"FILTER": {"ID": list(user_ids)}})
-    found = (_employee(as_map(row)) for row in rows)
+    found = (employee(as_map(row)) for row in rows)
     return {one.user_id: one for one in found if one is not None}
 
 
-def _employee(row: Mapping[str, Any]) -> Employee | None:
+def employee(row: Mapping[str, Any]) -> Employee | None:
+    """Somebody as `user.get` tells of him; None for a row without an id."""
     user_id = whole(row.get("ID"))
     if not user_id:
         return None

@@ -21,8 +21,8 @@ from flask.typing import ResponseReturnValue
 blueprint = Blueprint("assets", __name__)
 
 # In this order: each script takes what the ones before it put on `window`, and of two rules the later one counts.
-SCRIPTS = ("app", "board", "views", "drag", "live", "panel", "tools", "lists", "share")
-SHEETS = ("app", "board", "views", "lists", "panel", "hand")
+SCRIPTS = ("app", "board", "views", "drag", "live", "panel", "tools", "lists", "share", "setup", "importing")
+SHEETS = ("app", "board", "views", "lists", "panel", "setup", "hand", "guide", "changes", "access", "importing")
 A_YEAR = 365 * 24 * 3600
 
 

@@ -18,7 +18,7 @@ from b24app.ledger.session import Session
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.allocation import Obstacle
 from b24app.scheduling.interval import Interval
-from b24app.web import booking_times, errors
+from b24app.web import booking_times, why
 from b24app.web.booking_page import FormPage, request_of, usual_minutes
 from b24app.web.booking_series import preview
 from b24app.web.booking_terms import MoveView, TermsView, move_view, obstacle_problems, plain_buttons, view
@@ -42,7 +42,7 @@ def look(tx: Session, tenant: Tenant, page: FormPage, client: ClientData | None,
         terms = read_terms(tx, tenant.portal, request_of(form, wanted, client), viewer=viewer, now=at)
         page.terms = view(terms, wanted, viewer, language, repeated=bool(form.freq.data), now=at)
     except Refused as refused:
-        page.terms = TermsView(reasons=errors.problems(refused, language), buttons=plain_buttons())
+        page.terms = TermsView(reasons=why.problems(tx, tenant, page.visit, refused), buttons=plain_buttons())
     _look_around(tx, tenant, page, request_of(form, _usual(page, at)), at)
 
 
@@ -149,7 +149,7 @@ def look_at_move(tx: Session, tenant: Tenant, page: FormPage, row: BookingRow, a
             sums, together = series_outcome(tx, tenant.portal, row.booking, scope, move, now=at) or (sums, 1)
         page.terms = move_view(replace(terms, outcome=sums), move.interval, visit.language, page.currency, together)
     except Refused as refused:
-        page.terms = MoveView(reasons=errors.problems(refused, visit.language))
+        page.terms = MoveView(reasons=why.problems(tx, tenant, visit, refused))
     request = BookingRequest(
         interval=_usual(page, at),
         resource_id=form.what.resource_id,
@@ -160,9 +160,10 @@ def look_at_move(tx: Session, tenant: Tenant, page: FormPage, row: BookingRow, a
     _look_around(tx, tenant, page, request, at)
 
 
-def refusal(page: FormPage, refused: Refused) -> list[Problem]:
-    """Every reason of a refusal in words; for a time that is taken also what is in the way."""
-    found = errors.problems(refused, page.visit.language)
+def refusal(tx: Session, tenant: Tenant, page: FormPage, refused: Refused) -> list[Problem]:
+    """Every reason of a refusal in words; for a time that is taken also what is in the way, for a right that is lacking
+    who has it and whom to ask."""
+    found = why.problems(tx, tenant, page.visit, refused)
     if isinstance(refused, SlotTaken):
         causes: Collection[Obstacle] = refused.obstacles
         found += obstacle_problems(page.visit.language, causes, page.zone, page.name_of)

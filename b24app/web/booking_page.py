@@ -13,7 +13,6 @@ from markupsafe import Markup
 from b24app import texts
 from b24app.booking.clients import ClientData
 from b24app.booking.reserve import BookingRequest
-from b24app.booking.resources import KINDS
 from b24app.booking.terms import first_free_time
 from b24app.errors import NotFound
 from b24app.ledger import catalog, queries, tenancy
@@ -23,12 +22,12 @@ from b24app.ledger.models import Booking, Resource
 from b24app.ledger.queries import BookingRow
 from b24app.ledger.session import Session
 from b24app.ledger.tenancy import Tenant
-from b24app.scheduling.allocation import PEOPLE_KINDS
+from b24app.scheduling.allocation import seats_people
 from b24app.scheduling.hours import local_instant
 from b24app.scheduling.interval import Interval
 from b24app.scheduling.policy import Policy
 from b24app.scheduling.pricing import Extra
-from b24app.web import errors
+from b24app.web import errors, kinds
 from b24app.web.booking_series import Preview
 from b24app.web.booking_terms import MoveView, TermsView
 from b24app.web.booking_times import Choice, Times, minute_of
@@ -153,7 +152,7 @@ class FormPage:
     def kinds(self) -> list[tuple[str, str]]:
         """The kinds that there is something of, with their names."""
         here = {resource.kind for resource in self.resources}
-        return [(kind, texts.say(self.visit.language, f"kinds.{kind}")) for kind in KINDS if kind in here]
+        return [(kind, kinds.many(self.visit.language, kind)) for kind in kinds.in_order() if kind in here]
 
     @property
     def pickers(self) -> list[Picker]:
@@ -164,15 +163,15 @@ class FormPage:
         return [self._picker(n, need, able) for n, (need, able) in enumerate(needs) if len(able) > 1]
 
     def _picker(self, position: int, need: Need, able: list[Resource]) -> Picker:
-        kinds = {one.kind for one in able}
-        label = texts.say(self.visit.language, f"kind.{kinds.pop()}") if len(kinds) == 1 else _("Resource")
+        alike = {one.kind for one in able}
+        label = kinds.one(self.visit.language, alike.pop()) if len(alike) == 1 else _("Resource")
         count = f" × {need.quantity}" if need.quantity > 1 else ""
         return Picker(f"pick-{position}", label + count, able, self.form.picks.data.get(str(position)))
 
     @property
     def most_people(self) -> int:
         """For how many the largest place in question has room; 0 where nobody asks."""
-        return max((one.capacity for one in self.options if one.kind in PEOPLE_KINDS), default=0)
+        return max((one.capacity for one in self.options if seats_people(one.kind)), default=0)
 
     @property
     def asks_party(self) -> bool:
@@ -216,7 +215,8 @@ def clock_of(viewer: Viewer, options: Sequence[Resource]) -> ZoneInfo | None:
 def form_page(tx: Session, tenant: Tenant, visit: Visit, form: WishForm | MoveForm) -> FormPage:
     """The form with everything that this visitor may ask for, in the order of the board, and with what he chose."""
     shown = queries.resources(tx, tenant.portal.id, visit.viewer)
-    mine = sorted((one for one in shown if visit.viewer.may("request", one)), key=lambda one: KINDS.index(one.kind))
+    places = {kind: place for place, kind in enumerate(kinds.in_order())}
+    mine = sorted((one for one in shown if visit.viewer.may("request", one)), key=lambda one: places.get(one.kind, 99))
     page = FormPage(form, visit, tenant.portal.currency, mine, _services(tx, tenant, mine))
     if isinstance(form, BookingForm):
         page.people = tenancy.user_names(tx, tenant.portal.id) | {visit.viewer.user_id: visit.name}

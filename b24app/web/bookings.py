@@ -197,7 +197,7 @@ def series() -> ResponseReturnValue:
         try:
             look_at_series(tx, tenant, page, client, None, now())
         except Refused as refused:
-            page.problems, status = refusal(page, refused), errors.status(refused)
+            page.problems, status = refusal(tx, tenant, page, refused), errors.status(refused)
     return _shown("bookings/_planned.html", page), status
 
 
@@ -351,6 +351,7 @@ def move_terms(booking_id: uuid.UUID) -> ResponseReturnValue:
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
+        _check_changeable(visit, row)
         page = _move_page(tx, tenant, form, row)
         page.calendars_silent = not asked
         look_at_move(tx, tenant, page, row, now())
@@ -470,7 +471,7 @@ def _refused_form(form: BookingForm, refused: Refused) -> ResponseReturnValue:
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         page = form_page(tx, tenant, visit, form)
-        page.card, page.problems = card, refusal(page, refused)
+        page.card, page.problems = card, refusal(tx, tenant, page, refused)
         client = card.client if card else None
         look(tx, tenant, page, client, now())
         if form.freq.data:
@@ -494,7 +495,7 @@ def _refused_move(form: MoveForm, refused: Refused, booking_id: uuid.UUID) -> Re
         tenant = seen_tenant()
         row = queries.booking(tx, tenant.portal.id, visit.viewer, booking_id)
         page = _move_page(tx, tenant, form, row)
-        page.problems = refusal(page, refused)
+        page.problems = refusal(tx, tenant, page, refused)
         look_at_move(tx, tenant, page, row, now())
         if isinstance(refused, SlotTaken):
             _fresh_lane(tx, tenant, page)

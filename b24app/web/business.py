@@ -135,6 +135,8 @@ def _people(wanted: Wanted) -> Mapping[int, ZoneInfo]:
 
 def _leave_alone() -> None:
     """A calendar that did not answer is not asked for a moment: each who types would wait for it anew."""
+    if current_visit().watched_by is not None:  # it was not even asked
+        return
     _silent().put(current_visit().portal_id, True, now() + LEFT_ALONE)
 
 

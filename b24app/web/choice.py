@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from b24app.booking.resources import KINDS
+from b24app.booking.kinds import is_kind
 from b24app.errors import InvalidInput
 
 VIEWS = ("day", "week", "month", "list", "mine", "tall")  # tall: the day on a phone
@@ -56,7 +56,7 @@ class Choice:
             day=parse_day(values["day"], "day") if values.get("day") else None,
             resource_id=_whole(values.get("resource")),
             service_id=_whole(values.get("service")),
-            kind=values["kind"] if values.get("kind") in KINDS else "",
+            kind=values["kind"] if is_kind(values.get("kind") or "") else "",
             place=values.get("place", "")[:200],
             capacity=min(_whole(values.get("capacity")) or 0, MOST_PEOPLE),
             free_from=free_from if free_to is not None and free_from is not None and free_from < free_to else None,

@@ -28,7 +28,7 @@ from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.interval import Interval
 from b24app.scheduling.stage import Stage
-from b24app.web import booking_times, business, errors, panel
+from b24app.web import booking_times, business, errors, panel, why
 from b24app.web.booking_page import Clicked, FormPage, Target, form_page, propose, request_of, target_of
 from b24app.web.booking_terms import Button, TermsView, buttons, plain_buttons, view
 from b24app.web.bookings import card_of_visit
@@ -172,7 +172,7 @@ def _look(tx: Session, tenant: Tenant, dialog: Dialog) -> None:
         wish = request_of(form, dialog.interval, dialog.client)
         terms = read_terms(tx, tenant.portal, wish, viewer=visit.viewer, now=now())
     except Refused as refused:
-        page.terms = TermsView(reasons=errors.problems(refused, visit.language), buttons=plain_buttons())
+        page.terms = TermsView(reasons=why.problems(tx, tenant, visit, refused), buttons=plain_buttons())
         return
     page.terms = view(terms, dialog.interval, visit.viewer, visit.language, repeated=False, now=now())
     if page.terms.reasons:
@@ -235,18 +235,19 @@ def _booked(made: Booking, target: Target, wish: BookingRequest) -> dict[str, An
 def _refused(form: BookingForm, wish: BookingRequest, target: Target, no: Refused) -> ResponseReturnValue:
     """What was taken or is not allowed, that nothing was made, and the nearest free times."""
     visit, found, offers = current_visit(), list[str](), list[dict[str, Any]]()
-    if isinstance(no, SlotTaken):
-        with transaction(services().engine) as tx:
-            tenant = seen_tenant()
+    with transaction(services().engine) as tx:
+        tenant = seen_tenant()
+        if isinstance(no, SlotTaken):
             names = {one.id: one.name for one in queries.resources(tx, tenant.portal.id, visit.viewer)}
             offers = _offers(tx, tenant, form, wish, target.zone)
-        found = obstacles(no, target.zone, names if form.what.service_id else {})
+            found = obstacles(no, target.zone, names if form.what.service_id else {})
+        said = [one.text for one in why.problems(tx, tenant, visit, no)]
     start = texts.moment(visit.language, wish.interval.start, target.zone, now())
     if isinstance(no, SlotTaken):
         title = _("%(place)s, %(when)s: this time has just been taken", place=target.name, when=start)
     else:
         title = _("Not booked: %(place)s, %(when)s", place=target.name, when=start)
-    reasons: Sequence[str] = found or [one.text for one in errors.problems(no, visit.language)]
+    reasons: Sequence[str] = found or said
     nothing = _("Your booking was not made, nothing was sent to the client")
     return jsonify(told(no, title, [*reasons, nothing], offers)), errors.status(no)
 

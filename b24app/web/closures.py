@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from b24app import texts
-from b24app.booking.closures import remove_closure, save_closure
+from b24app.booking.closures import data_of, meeting, remove_closure, save_closure
 from b24app.errors import NotFound, Refused
 from b24app.ledger import facilities, queries
 from b24app.ledger.models import Closure, Resource
 from b24app.ledger.occupancy import as_interval
 from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
-from b24app.web import panel
-from b24app.web.forms import clock_text
-from b24app.web.forms_facilities import WHOLE_DAYS, ClosureForm, wall_times
+from b24app.web import closure_words, panel, resources, resources_page
+from b24app.web.closure_words import Shut
+from b24app.web.forms_facilities import ClosureForm
 from b24app.web.settings import FormPage, section, show_form, show_list, show_refused
 from b24app.web.visit import Visit, current_visit, now, seen_tenant, services
 
@@ -56,6 +56,7 @@ class EditPage(FormPage):
     choices: list[Choice]
     closure_id: int | None = None
     standing: str = ""
+    weekdays: Sequence[str] = ()
 
     @property
     def chosen(self) -> Choice:
@@ -71,9 +72,11 @@ def show() -> ResponseReturnValue:
 
 @blueprint.get("/app/closures/new")
 def new() -> ResponseReturnValue:
-    """An empty form."""
+    """An empty form; `resource` chooses what is closed, and with `back` its card is shown again afterwards."""
+    form = ClosureForm(formdata=None)
+    form.resource.data, form.back.data = request.args.get("resource", type=int), request.args.get("back", "")
     with transaction(services().engine) as tx:
-        page = _page(tx, ClosureForm(formdata=None), None)
+        page = _page(tx, form, None)
     return show_form("closures/_form.html", page)
 
 
@@ -83,8 +86,8 @@ def edit(closure_id: int) -> ResponseReturnValue:
     tenant, form = seen_tenant(), ClosureForm(formdata=None)
     with transaction(services().engine) as tx:
         closure = facilities.closure(tx, tenant.portal.id, closure_id)
-        zone = _zone(tenant, _resources(tx, tenant, current_visit()), closure)
-        form.fill(closure.resource_id, as_interval(closure.during), closure.reason, zone)
+        form.fill(data_of(tx, tenant.portal, closure, current_visit().viewer))
+        form.back.data = request.args.get("back", "")
         page = _page(tx, form, closure_id)
     return show_form("closures/_form.html", page)
 
@@ -107,8 +110,36 @@ def remove(closure_id: int) -> ResponseReturnValue:
     with transaction(services().engine) as tx:
         tenant = seen_tenant()
         panel.check_writable(tenant)
-        remove_closure(tx, tenant.portal, closure_id, viewer=current_visit().viewer)
-        return _list(tx, tenant, current_visit(), saved=_("the time is offered again"))
+        card = _card(tx, tenant, facilities.closure(tx, tenant.portal.id, closure_id).resource_id)
+        remove_closure(tx, tenant.portal, closure_id, viewer=current_visit().viewer, now=now())
+        return _after(tx, tenant, current_visit(), _("the time is offered again"), card)
+
+
+@blueprint.post("/app/closures/meets")
+def meets() -> ResponseReturnValue:
+    """How many bookings stand in the time that the form would close; nothing while it says none that could be."""
+    form = ClosureForm()
+    try:
+        form.check_shape()
+        with transaction(services().engine) as tx:
+            found = meeting(tx, seen_tenant().portal, form.closure(), viewer=current_visit().viewer, now=now())
+    except Refused:
+        return ""
+    return render_template("closures/_meets.html", count=len(found))
+
+
+def _card(tx: Session, tenant: Tenant, resource_id: int | None) -> int | None:
+    """The resource from whose card somebody came here."""
+    if resource_id is None or request.values.get("back") != "resource":
+        return None
+    return queries.resource(tx, tenant.portal.id, current_visit().viewer, resource_id).id
+
+
+def _after(tx: Session, tenant: Tenant, visit: Visit, saved: str, card: int | None) -> ResponseReturnValue:
+    """Where somebody came from: the card of a resource, or the list of closures."""
+    if card is not None:
+        return resources.answer(tx, tenant, visit, saved=saved, chosen=card)
+    return _list(tx, tenant, visit, saved=saved)
 
 
 def _save(closure_id: int | None) -> ResponseReturnValue:
@@ -118,9 +149,12 @@ def _save(closure_id: int | None) -> ResponseReturnValue:
         with transaction(services().engine) as tx:
             tenant = seen_tenant()
             panel.check_writable(tenant)
-            saved = save_closure(tx, tenant.portal, form.closure(), viewer=visit.viewer, closure_id=closure_id)
+            saved = save_closure(
+                tx, tenant.portal, form.closure(), viewer=visit.viewer, now=now(), closure_id=closure_id
+            )
             zone = _zone(tenant, _resources(tx, tenant, visit), saved)
-            return _list(tx, tenant, visit, saved=saved.reason or _when(visit, saved, zone))
+            words = saved.reason or closure_words.when(visit.language, now(), saved, zone)
+            return _after(tx, tenant, visit, words, _card(tx, tenant, saved.resource_id))
     except NotFound:
         raise
     except Refused as refused:
@@ -134,58 +168,58 @@ def _page(tx: Session, form: ClosureForm, closure_id: int | None) -> EditPage:
     tenant, visit = seen_tenant(), current_visit()
     page = EditPage(form=form, choices=_choices(tenant, visit, _resources(tx, tenant, visit), form))
     if closure_id is not None:
-        page.closure_id = facilities.closure(tx, tenant.portal.id, closure_id).id
-        counts = facilities.bookings_in_closures(tx, tenant.portal.id, [closure_id], now())
-        page.standing = _standing(visit, counts, closure_id)
+        closure = facilities.closure(tx, tenant.portal.id, closure_id)
+        again = facilities.series_of_closures(tx, tenant.portal.id, closure.series) if closure.series else [closure]
+        counts = facilities.bookings_in_closures(tx, tenant.portal.id, [one.id for one in again], now())
+        page.closure_id, page.standing = closure.id, _standing(visit, sum(counts.values()))
+    page.weekdays = resources_page.weekdays(visit.language)
     return page
 
 
 def _list(tx: Session, tenant: Tenant, visit: Visit, *, saved: str = "") -> ResponseReturnValue:
-    resources = _resources(tx, tenant, visit)
+    named = _resources(tx, tenant, visit)
     ahead = facilities.closures(tx, tenant.portal.id, now())
     past = facilities.past_closures(tx, tenant.portal.id, now())
     counts = facilities.bookings_in_closures(tx, tenant.portal.id, [one.id for one in ahead], now())
     return show_list(
         "closures/_list.html",
         saved=saved,
-        lines=[_line(tenant, visit, resources, one, counts) for one in ahead],
-        past=[_line(tenant, visit, resources, one, {}) for one in past],
+        lines=_lines(tenant, visit, named, ahead, counts),
+        past=_lines(tenant, visit, named, past, {}),
     )
 
 
-def _line(
-    tenant: Tenant, visit: Visit, resources: Mapping[int, Resource], closure: Closure, counts: Mapping[int, int]
-) -> Line:
-    zone = _zone(tenant, resources, closure)
+def _lines(
+    tenant: Tenant, visit: Visit, named: Mapping[int, Resource], rows: Sequence[Closure], counts: Mapping[int, int]
+) -> list[Line]:
+    zones = {one.id: _zone(tenant, named, one) for one in rows}
+    by_id = {one.id: one for one in rows}
+    told = [
+        shut
+        for zone in dict.fromkeys(zones.values())
+        for shut in closure_words.told(
+            visit.language, now(), [one for one in rows if zones[one.id] == zone], counts, zone
+        )
+    ]
+    places = {one.id: place for place, one in enumerate(rows)}
+    told.sort(key=lambda shut: places[shut.id])
+    return [_line(visit, named, by_id[shut.id], shut, zones[shut.id]) for shut in told]
+
+
+def _line(visit: Visit, named: Mapping[int, Resource], closure: Closure, shut: Shut, zone: ZoneInfo) -> Line:
     return Line(
         id=closure.id,
-        when=_when(visit, closure, zone),
+        when=shut.when,
         zone=texts.zone(visit.language, zone, as_interval(closure.during).start) if zone.key != visit.time_zone else "",
         what=texts.say(visit.language, "whole_company")
         if closure.resource_id is None
-        else resources[closure.resource_id].name,
+        else named[closure.resource_id].name,
         reason=closure.reason,
-        standing=_standing(visit, counts, closure.id),
+        standing=_standing(visit, shut.standing),
     )
 
 
-def _when(visit: Visit, closure: Closure, zone: ZoneInfo) -> str:
-    first, begins, last, ends = wall_times(as_interval(closure.during), zone)
-    days = [_day(visit, one) for one in ((first,) if first == last else (first, last))]
-    if (begins, ends) == WHOLE_DAYS:
-        return " – ".join(days)
-    start, end = clock_text(begins), clock_text(ends)
-    return f"{days[0]}, {start}–{end}" if first == last else f"{days[0]}, {start} – {days[1]}, {end}"
-
-
-def _day(visit: Visit, day: date) -> str:
-    """A closure may be years away, and is then named with its year."""
-    words = texts.day(visit.language, day, short=True)
-    return words if day.year == now().year else f"{words} {day.year}"
-
-
-def _standing(visit: Visit, counts: Mapping[int, int], closure_id: int) -> str:
-    count = counts.get(closure_id, 0)
+def _standing(visit: Visit, count: int) -> str:
     return texts.say(visit.language, "standing", count=count) if count else ""
 
 

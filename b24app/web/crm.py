@@ -76,7 +76,10 @@ def _throttle(portal_id: int | None) -> Throttle:
 
 
 def crm(patience: tuple[float, float] | None = None) -> PortalClient:
-    """The portal with the visitor's own token; raises NotAllowed("portal_token") without one that is his."""
+    """The portal with the visitor's own token; raises NotAllowed("portal_token") without one that is his, and
+    NotAllowed("looking_crm") to who looks as somebody else: his own token would show more than that person sees."""
+    if current_visit().watched_by is not None:
+        raise NotAllowed("looking_crm")
     token = request.headers.get(TOKEN_HEADER, "")
     if not 0 < len(token) <= 500:
         raise NotAllowed("portal_token")
@@ -124,6 +127,8 @@ def read_card(kind: str, entity_id: int) -> CardContext:
     if entity_type(kind) is None or entity_id <= 0:
         raise InvalidInput({f"{kind}_id": "forged"})
     visit = current_visit()
+    if visit.watched_by is not None:
+        raise NotAllowed("looking_crm")
     key = (visit.portal_id, visit.viewer.user_id, kind, entity_id)
     card = _cards.get(key, now())
     if card is None:

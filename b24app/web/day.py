@@ -8,12 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from flask import current_app
+from flask import current_app, url_for
 from flask_babel import gettext, ngettext
 from markupsafe import Markup
 
 from b24app import texts
-from b24app.booking.resources import KINDS
 from b24app.errors import InvalidInput
 from b24app.ledger import board as ledger
 from b24app.ledger.access import RIGHTS
@@ -23,7 +22,7 @@ from b24app.ledger.spread import BoardBlock, BoardResource, Offered, Standing
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.hours import Reason, day_interval
 from b24app.scheduling.interval import Interval
-from b24app.web import lanes
+from b24app.web import kinds, lanes
 from b24app.web.opening import Opening, openings
 from b24app.web.visit import Visit
 
@@ -149,8 +148,8 @@ def _grouped(view: DayView, by: str) -> Iterable[tuple[str, list[BoardResource]]
         return [
             (place or gettext("No place given"), [one for one in view.shown if one.city == place]) for place in places
         ]
-    kinds = ((kind, [one for one in view.shown if one.kind == kind]) for kind in KINDS)
-    return [(texts.say(view.language, f"kinds.{kind}"), of_kind) for kind, of_kind in kinds if of_kind]
+    alike = ((kind, [one for one in view.shown if one.kind == kind]) for kind in kinds.in_order())
+    return [(kinds.many(view.language, kind), of_kind) for kind, of_kind in alike if of_kind]
 
 
 def single_row(view: DayView, resource: BoardResource) -> Markup:
@@ -183,7 +182,7 @@ def _rail(view: DayView, resource: BoardResource) -> lanes.Rail:
     right = view.offered.rights[resource.id]
     return lanes.Rail(
         resource_id=resource.id,
-        kind=resource.kind,
+        kind=kinds.look(resource.kind),
         name=resource.name,
         note=_note(resource),
         step=resource.step_minutes,
@@ -251,8 +250,13 @@ def _words(view: DayView) -> lanes.LaneWords:
         engaged=Markup.escape(gettext("Busy in the calendar")),
         perhaps=Markup.escape(gettext("Perhaps busy")),
         hours=view.window()[1] // 4,
-        voice=(language, zone.key, view.when.at.astimezone(zone).date()),
+        locked=_locked() if view.writable else ("", ""),
+        voice=(language, zone.key, view.when.at.astimezone(zone).date(), view.writable),
     )
+
+
+def _locked() -> tuple[str, str]:
+    return Markup.escape(gettext("Why can’t I book this?")), url_for("why.show", resource="")
 
 
 def _until(when: When) -> Callable[[int], str]:

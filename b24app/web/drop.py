@@ -32,7 +32,7 @@ from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.interval import Interval
 from b24app.scheduling.stage import HOLDING
-from b24app.web import booking_times, business, errors, panel
+from b24app.web import booking_times, business, errors, panel, why
 from b24app.web.booking_terms import MoveView, move_view, obstacle_problems
 from b24app.web.forms import NumberField, PortalForm
 from b24app.web.forms_booking import MoveForm, What
@@ -304,12 +304,13 @@ def _refused(row: BookingRow, form: DropForm, interval: Interval, no: Refused) -
         row = queries.booking(tx, tenant.portal.id, visit.viewer, row.booking.id)
         names = {one.id: one.name for one in queries.resources(tx, tenant.portal.id, visit.viewer)}
         offers = _offers(tx, tenant, row, form, interval) if _is_about_time(no) else []
+        said = [one.text for one in why.problems(tx, tenant, visit, no)]
     zone = ZoneInfo(row.resources[0].time_zone) if row.resources else ZoneInfo(visit.time_zone)
     names.pop(form.resource.data or 0, None)
     found = obstacles(no, zone, names) if isinstance(no, SlotTaken) else []
     title = _("Booking No. %(number)s was not moved", number=row.booking.number)
     stays = _("It stays at %(when)s", when=texts.moment(visit.language, row.interval.start, zone, at))
-    reasons = [*(found or (one.text for one in errors.problems(no, visit.language))), stays]
+    reasons = [*(found or said), stays]
     return jsonify(told(no, title, reasons, offers)), errors.status(no)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from b24app.bitrix.oauth import AppInfo
 from b24app.errors import NotAllowed, NotFound
-from b24app.ledger import queries, refs, tenancy
+from b24app.ledger import directory, queries, refs, tenancy
 from b24app.ledger.access import Viewer
 from b24app.ledger.models import Installation
 from b24app.ledger.session import Tx, transaction
@@ -18,6 +18,7 @@ from b24app.web.caller import Closed, Seen, page_language
 from b24app.web.visit import Visit, now, services
 
 LONGEST_VISIT = 3600  # seconds; the portal's own tokens live as long
+DIRECTORY_TRUSTED = timedelta(minutes=15)  # departments and groups are read anew by the worker, nobody waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,10 @@ def enter(
             tenancy.frame_seen(tx, tenant.portal.id, moment)
         _bring_up_to_date(tenant.installation, seen, installing)
         viewer = Viewer(seen.person.user_id, seen.person.is_admin, seen.person.codes)
-        viewer = replace(viewer, grants=queries.grants(tx, tenant.portal.id, viewer.codes))
+        viewer = replace(viewer, grants=queries.grants(tx, tenant.portal.id, viewer.codes, moment))
         if seen.person.is_admin:
             adopt_application_token(tenant.installation, application_token)
+        directory.ask(tx, tenant.portal.id, moment, since=moment - DIRECTORY_TRUSTED)
     if not seen.person.is_admin:
         _bury_pair(tenant, seen.person.user_id, moment)
     elif pair.refresh_token:

@@ -15,11 +15,11 @@ from flask.typing import ResponseReturnValue
 
 from b24app.bitrix.payload import BadPayload, PlacementCall
 from b24app.ledger import tenancy
-from b24app.ledger.access import GrantRule, concerning
+from b24app.ledger.access import GrantRule
 from b24app.ledger.session import transaction
 from b24app.ledger.tenancy import Tenant
 from b24app.sync.manifest import manifest
-from b24app.web import bearer, caller, crm, entry, pages
+from b24app.web import bearer, caller, crm, entry, look_as, pages
 from b24app.web.caller import Closed, Seen
 from b24app.web.closed import closed_fragment, closed_page
 from b24app.web.crm import CardContext
@@ -167,18 +167,22 @@ def guard() -> ResponseReturnValue | None:
     except Closed as closed:
         return closed_fragment(closed.reason, closed.status)
     g.visit = replace(visit, viewer=replace(visit.viewer, grants=grants))
+    if request.path != RENEW:
+        look_as.put_on()
     return None
 
 
 def _living(visit: Visit) -> tuple[Tenant, tuple[GrantRule, ...]]:
-    """The tenant with the visitor's grants; raises Closed when the visit belongs to an installation that has ended."""
-    found = tenancy.seen(services().engine, visit.portal_id)
-    if found is None or found[0].portal.member_id != visit.member_id:
+    """The tenant with the visitor's grants; raises Closed when the visit belongs to an installation that has ended,
+    or to somebody who works there no more."""
+    found = tenancy.seen(services().engine, visit.portal_id, visit.viewer.codes, now())
+    if found is None or found.tenant.portal.member_id != visit.member_id:
         raise Closed("removed", 410)
-    tenant, grants = found
-    if tenant.installation.id != visit.installation_id:
+    if found.tenant.installation.id != visit.installation_id:
         raise Closed("open_again", 401)
-    return tenant, concerning(grants, visit.viewer.codes)
+    if found.dismissed:
+        raise Closed("no_access", 401)
+    return found.tenant, found.grants
 
 
 def _bearer() -> Visit:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from flask_babel import gettext
 
-from b24app import texts
-from b24app.booking.resources import KINDS
 from b24app.ledger.spread import BoardResource
+from b24app.web import kinds
 from b24app.web.ask import Ask
 
 
@@ -30,6 +29,6 @@ def sections(ask: Ask) -> list[Section]:
         named = [(place or gettext("Without a place"), [one for one in shown if one.city == place]) for place in places]
     else:
         named = [
-            (texts.say(ask.language, f"kinds.{kind}"), [one for one in shown if one.kind == kind]) for kind in KINDS
+            (kinds.many(ask.language, kind), [one for one in shown if one.kind == kind]) for kind in kinds.in_order()
         ]
     return [Section(title, members) for title, members in named if members]

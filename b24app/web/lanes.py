@@ -51,8 +51,9 @@ class LaneWords:
     """What lanes say in the page's language: words that are escaped already, and sentences that are not.
 
     `within` and `part` take the other resource's name, "" when it may not be named. `engaged` and `perhaps`: his own
-    calendar says so. `hours`: how many of them the axis has, for those who do not see it. `voice` tells them
-    from others: the language, the clock, what is today.
+    calendar says so. `hours`: how many of them the axis has, for those who do not see it. `locked`: the words of the
+    button that says why nothing can be booked there, and what it asks for, before the resource's id. `voice` tells them
+    from others: the language, the clock, what is today, whether anything can be booked.
     """
 
     busy: str
@@ -68,6 +69,7 @@ class LaneWords:
     engaged: str = ""
     perhaps: str = ""
     hours: int = 0
+    locked: tuple[str, str] = ("", "")
     voice: Hashable = ()
 
 
@@ -116,7 +118,7 @@ def row(lane: Lane, day: Day, words: LaneWords) -> str:
         lines, stands = 2 if lane.requests else 1, _counted(lane, day, words)
     tall = f'"brow k{lines}"' if lines > 1 else "brow"
     return (
-        f"<div class={tall} role=row id=r{lane.rail.resource_id}>{_rail(lane.rail)}"
+        f"<div class={tall} role=row id=r{lane.rail.resource_id}>{_rail(lane.rail, words)}"
         f"<div class=lane role=gridcell aria-colspan={words.hours}{_free(lane.rail, len(units))}>"
         f"{closed(lane, day, words)}{stands}</div></div>"
     )
@@ -291,13 +293,22 @@ def _engaged(lane: Lane, day: Day, words: LaneWords) -> Iterable[str]:
             yield f'<span class="b {look} {at}">{said if lane.rail.seen else words.busy}</span>'
 
 
-def _rail(rail: Rail) -> str:
+def _rail(rail: Rail, words: LaneWords) -> str:
     ahead = f"<em>{escape(rail.ahead_words)}</em>" if rail.ahead_words else ""
     several = " class=u" if rail.units else ""
     return (
         f'<div class=res role=rowheader><span class="av {rail.kind}">{initials(rail.kind, rail.name)}</span>'
-        f"<b>{escape(rail.name)}</b>{ahead}<small{several}>{escape(rail.note)}</small></div>"
+        f"<b>{escape(rail.name)}</b>{ahead}<small{several}>{escape(rail.note)}</small>{_locked(rail, words)}</div>"
     )
+
+
+def _locked(rail: Rail, words: LaneWords) -> str:
+    """The button that says why nothing can be booked there."""
+    said, asks = words.locked
+    if rail.bookable or not said:
+        return ""
+    call = f'hx-get="{asks}{rail.resource_id}" hx-target="#panel-body"'
+    return f'<button class="why" type=button title="{said}" aria-label="{said}" {call}>?</button>'
 
 
 def _free(rail: Rail, units: int) -> str:

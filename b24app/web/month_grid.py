@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from b24app.ledger.spread import BoardResource
+from b24app.web import kinds
 from b24app.web.lanes import initials
 from b24app.web.share import Share, total
 
@@ -16,7 +17,7 @@ def row(resource: BoardResource, shares: Sequence[Share], today: int | None) -> 
     average = f"{several.percent} %" if several.working else ""
     return (
         f"<div class=mrow role=row data-r={resource.id} id=m{resource.id}><div class=res role=rowheader>"
-        f'<span class="av {resource.kind}" aria-hidden=true>{initials(resource.kind, resource.name)}</span>'
+        f'<span class="av {kinds.look(resource.kind)}" aria-hidden=true>{initials(resource.kind, resource.name)}</span>'
         f'<button type=button class="wname" tabindex=-1>{name}</button></div>'
         f"{cells(shares, today)}<div class=msum role=gridcell>{average}</div></div>"
     )

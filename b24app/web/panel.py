@@ -29,7 +29,7 @@ from b24app.ledger.models import Booking, Client, History, Portal, Resource
 from b24app.ledger.queries import BookingRow, Money
 from b24app.ledger.session import Session
 from b24app.ledger.tenancy import Tenant
-from b24app.scheduling.allocation import PEOPLE_KINDS as ROOMY
+from b24app.scheduling.allocation import seats_people
 from b24app.scheduling.interval import Interval
 from b24app.scheduling.policy import Policy, no_show_fee
 from b24app.scheduling.stage import HOLDING, Stage
@@ -62,7 +62,7 @@ class Place:
     def facts(self) -> str:
         """Where it is, for how many, which of the places."""
         one = self.resource
-        roomy = one.kind in ROOMY and one.capacity > 1
+        roomy = seats_people(one.kind) and one.capacity > 1
         room = ngettext("for up to %(num)d person", "for up to %(num)d people", one.capacity) if roomy else ""
         return ", ".join(filter(None, (self.of, self.units, one.city, one.address, room)))
 

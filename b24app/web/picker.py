@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from flask import render_template
 from markupsafe import Markup
 
-from b24app import texts
-from b24app.booking.resources import KINDS
 from b24app.ledger.spread import BoardResource
+from b24app.web import kinds
 from b24app.web.ask import Ask
 
 
@@ -26,13 +25,13 @@ class Picker:
 def picker(ask: Ask, chosen: BoardResource | None, *, holds: bool = False) -> Markup:
     """The control; `holds`: and whether pre-bookings count as taken."""
     shown = list(ask.shown.shown) if chosen is None or chosen in ask.shown.shown else list(ask.everything.shown)
-    ordered = [one for kind in KINDS for one in shown if one.kind == kind]
+    ordered = [one for kind in kinds.in_order() for one in shown if one.kind == kind]
     place = ordered.index(chosen) if chosen else -1
     picked = Picker(
         chosen=chosen,
         groups=[
-            (texts.say(ask.language, f"kinds.{kind}"), [one for one in ordered if one.kind == kind])
-            for kind in KINDS
+            (kinds.many(ask.language, kind), [one for one in ordered if one.kind == kind])
+            for kind in kinds.in_order()
             if any(one.kind == kind for one in ordered)
         ],
         before=ordered[place - 1].id if place > 0 else None,

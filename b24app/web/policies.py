@@ -20,7 +20,7 @@ from b24app.web import panel, settings
 from b24app.web.forms import RevisionForm
 from b24app.web.forms_settings import PLAIN_RULES, PolicyForm
 from b24app.web.settings import Choices, FormPage
-from b24app.web.visit import current_visit, seen_tenant, services
+from b24app.web.visit import current_visit, now, seen_tenant, services
 
 blueprint = settings.section("policies", __name__)
 
@@ -113,7 +113,7 @@ def remove(policy_id: int) -> ResponseReturnValue:
             tenant = seen_tenant()
             panel.check_writable(tenant)
             name = remove_policy(
-                tx, tenant.portal, policy_id, viewer=current_visit().viewer, revision=form.revision.data
+                tx, tenant.portal, policy_id, viewer=current_visit().viewer, now=now(), revision=form.revision.data
             )
             return _list(tx, tenant.portal, saved=name)
     except InvalidInput as refused:
@@ -136,6 +136,7 @@ def _save(policy_id: int | None) -> ResponseReturnValue:
                 tenant.portal,
                 policy,
                 viewer=current_visit().viewer,
+                now=now(),
                 is_default=form.is_default.data,
                 policy_id=policy_id,
                 revision=form.revision.data,

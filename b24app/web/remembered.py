@@ -29,8 +29,10 @@ def recall(tx: Session, visit: Visit) -> Choice:
 
 
 def keep(choice: Choice) -> None:
-    """Remembers it for the kind of place where the visitor is."""
+    """Remembers it for the kind of place where the visitor is. Who looks as somebody else leaves his choice alone."""
     visit = current_visit()
+    if visit.watched_by is not None:
+        return
     with transaction(services().engine) as tx:
         choices.keep(tx, visit.portal_id, visit.viewer.user_id, place_of(visit), choice.kept)
 

@@ -11,13 +11,16 @@ from flask_babel import gettext as _
 
 from b24app import texts
 from b24app.booking.holidays import countries
-from b24app.booking.resources import KINDS, STEPS
-from b24app.ledger import facilities, queries, rules, tenancy
+from b24app.booking.resources import STEPS
+from b24app.ledger import facilities, photos, queries, rules, tenancy
 from b24app.ledger.models import Resource
 from b24app.ledger.session import Session
 from b24app.ledger.tenancy import Tenant
 from b24app.scheduling.hours import OpeningHours, is_zone
-from b24app.web.forms_facilities import ResourceForm, hours_text
+from b24app.web import closure_words, kinds, resource_facts
+from b24app.web.closure_words import Shut
+from b24app.web.forms_facilities import ResourceForm, hours_text, parse_stretches
+from b24app.web.resource_facts import PriceLine
 from b24app.web.settings import FormPage
 from b24app.web.visit import Visit, now
 
@@ -60,25 +63,6 @@ ZONES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One resource in the list, with words for what only some have: several units, parts, buffers."""
-
-    resource: Resource
-    hours: str
-    units: str
-    parts: str
-    buffers: str
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The resources of one kind."""
-
-    title: str
-    lines: list[Line]
-
-
-@dataclass(frozen=True, slots=True)
 class Choices:
     """What the fields of the form may be given: values with their names."""
 
@@ -102,42 +86,22 @@ class EditPage(FormPage):
     choices: Choices
     weekdays: list[str]
     part_of: list[str] = field(default_factory=list)
+    made_of: list[str] = field(default_factory=list)
     future_bookings: int = 0
+    look: str = ""
+    kind_word: str = ""
+    photo: str = ""
+    closures: list[Shut] = field(default_factory=list)
+    prices: list[PriceLine] = field(default_factory=list)
+    who: list[tuple[str, list[str]]] = field(default_factory=list)
 
-
-def sections(tx: Session, tenant: Tenant, visit: Visit, shown: Sequence[Resource]) -> list[Section]:
-    """These resources by kind."""
-    lines = _lines(tx, tenant.portal.id, visit, shown)
-    return [
-        Section(texts.say(visit.language, f"kinds.{kind}"), [one for one in lines if one.resource.kind == kind])
-        for kind in KINDS
-        if any(one.resource.kind == kind for one in lines)
-    ]
-
-
-def _lines(tx: Session, portal_id: int, visit: Visit, shown: Sequence[Resource]) -> list[Line]:
-    language, hours = visit.language, queries.hours(tx, portal_id)
-    units, composition = facilities.units(tx, portal_id), facilities.composition(tx, portal_id)
-    names = {one.id: one.name for one in shown}
-    return [
-        Line(
-            one,
-            week_text(language, hours.get(one.id, ())),
-            texts.say(language, "pieces", count=units[one.id]) if units.get(one.id, 1) > 1 else "",
-            " + ".join(names[part] for part in composition.of(one.id) if part in names),
-            _buffers(language, one),
-        )
-        for one in shown
-    ]
-
-
-def _buffers(language: str, of: Resource) -> str:
-    before, after = (texts.duration(language, minutes) for minutes in (of.buffer_before, of.buffer_after))
-    if of.buffer_before and of.buffer_after:
-        return texts.say(language, "buffers", before=before, after=after)
-    if of.buffer_before:
-        return texts.say(language, "buffer_before", before=before)
-    return texts.say(language, "buffer_after", after=after) if of.buffer_after else ""
+    def bars(self, weekday: int) -> list[tuple[int, int]]:
+        """The stretches of a day on its bar: quarter hours, start and length; none while they make no sense."""
+        try:
+            stretches = parse_stretches(self.form[f"hours_{weekday}"].data or "")
+        except ValueError:
+            return []
+        return [resource_facts.bar(opens, closes) for opens, closes in stretches]
 
 
 def week_text(language: str, hours: Sequence[OpeningHours]) -> str:
@@ -171,11 +135,29 @@ def edit_page(
         weekdays=weekdays(visit.language),
     )
     if resource is not None:
-        composition = facilities.composition(tx, tenant.portal.id)
-        above = composition.above(resource.id)
-        page.part_of = _names(tx, tenant, visit, [one for one in above if resource.id in composition.of(one)])
-        page.future_bookings = facilities.bookings_ahead(tx, tenant.portal.id, {resource.id} | above, now())
+        _tell(tx, tenant, visit, page, resource, staff)
     return page
+
+
+def _tell(
+    tx: Session, tenant: Tenant, visit: Visit, page: EditPage, resource: Resource, staff: Mapping[int, str]
+) -> None:
+    """What else is known of a resource that is there already."""
+    portal_id, language = tenant.portal.id, visit.language
+    composition = facilities.composition(tx, portal_id)
+    above = composition.above(resource.id)
+    page.part_of = _names(tx, tenant, visit, [one for one in above if resource.id in composition.of(one)])
+    page.made_of = _names(tx, tenant, visit, composition.of(resource.id))
+    page.future_bookings = facilities.bookings_ahead(tx, portal_id, {resource.id} | above, now())
+    page.look, page.kind_word = kinds.look(resource.kind), kinds.one(language, resource.kind)
+    page.photo = photos.secrets_of(tx, portal_id, [resource.id]).get(resource.id, "")
+    own = [one for one in facilities.closures(tx, portal_id, now()) if one.resource_id in (None, resource.id)]
+    counts = facilities.bookings_in_closures(tx, portal_id, [one.id for one in own], now())
+    page.closures = closure_words.told(language, now(), own, counts, ZoneInfo(resource.time_zone))
+    tariff = facilities.tariffs_of_resources(tx, portal_id, [resource.id]).get(resource.id)
+    page.prices = resource_facts.prices(language, tariff, tenant.portal.currency)
+    names = {**tenancy.user_names(tx, portal_id), **staff}
+    page.who = resource_facts.who_may(language, rules.all_grants(tx, portal_id), resource, names)
 
 
 def _names(tx: Session, tenant: Tenant, visit: Visit, resource_ids: Iterable[int]) -> list[str]:
@@ -188,7 +170,7 @@ def _choices(
 ) -> Choices:  # fmt: skip
     language, portal_id = visit.language, tenant.portal.id
     return Choices(
-        kinds=[(kind, texts.say(language, f"kind.{kind}")) for kind in KINDS],
+        kinds=[(key, kinds.one(language, key)) for key in kinds.in_order()],
         steps=[(step, _step(language, step)) for step in sorted({*STEPS, form.step_minutes.data or STEPS[0]})],
         zones=_zones(language, tenant.portal.time_zone, form.time_zone.data),
         countries=[(code, texts.country(language, code)) for code in countries()],

@@ -1,4 +1,4 @@
-"""Bookings by what somebody remembers of them: the list under the search field."""
+"""Bookings and resources by what somebody remembers of them: the list under the search field."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from b24app import texts
-from b24app.ledger import agenda
+from b24app.ledger import agenda, kinds
+from b24app.ledger.models import Resource
 from b24app.ledger.queries import BookingRow
-from b24app.ledger.session import transaction
+from b24app.ledger.session import Session, transaction
 from b24app.web import standing
 from b24app.web.standing import Pill
 from b24app.web.visit import Visit, current_visit, now, services
@@ -21,6 +22,7 @@ blueprint = Blueprint("search", __name__)
 
 MOST = 20
 LONGEST = 100
+SHORTEST, MOST_PLACES = 2, 6  # of resources: letters that are asked for, lines that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,18 @@ def find() -> ResponseReturnValue:
     asked, visit, at = request.args.get("q", "").replace("\0", "").strip()[:LONGEST], current_visit(), now()
     with transaction(services().engine) as tx:
         rows = agenda.search(tx, visit.portal_id, visit.viewer, asked, at, MOST)
-    return render_template("search/_found.html", asked=asked, found=[_found(visit, row, at) for row in rows])
+        places = _places(tx, visit, asked)
+    return render_template(
+        "search/_found.html", asked=asked, found=[_found(visit, row, at) for row in rows], places=places
+    )
+
+
+def _places(tx: Session, visit: Visit, asked: str) -> list[Resource]:
+    """The resources whose name, place or attributes say this, as far as he may see them."""
+    if len(asked) < SHORTEST:
+        return []
+    found = kinds.found_by(tx, visit.portal_id, asked)
+    return [one for one in found if visit.viewer.may("busy", one)][:MOST_PLACES]
 
 
 def _found(visit: Visit, row: BookingRow, at: datetime) -> Found:

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from b24app import texts
-from b24app.booking.resources import KINDS
 from b24app.booking.services import PREFERENCES, ServiceData, archive_service, data_of, save_service
 from b24app.errors import InvalidInput, Refused
 from b24app.ledger import queries, rules
@@ -19,7 +18,7 @@ from b24app.ledger.catalog import Need
 from b24app.ledger.models import Service
 from b24app.ledger.session import Session, transaction
 from b24app.ledger.tenancy import Tenant
-from b24app.web import panel, settings
+from b24app.web import kinds, panel, settings
 from b24app.web.forms import RevisionForm
 from b24app.web.forms_settings import ServiceForm
 from b24app.web.settings import Choices, FormPage
@@ -60,7 +59,7 @@ class ServicePage(FormPage):
     @property
     def kinds(self) -> Choices:
         language = current_visit().language
-        return [(kind, texts.say(language, f"kind.{kind}")) for kind in KINDS]
+        return [(kind, kinds.one(language, kind)) for kind in kinds.in_order()]
 
     @property
     def preferences(self) -> Choices:
@@ -215,7 +214,7 @@ def lasts(service: Service) -> str:
 def _need_words(need: Need, names: Mapping[int, str]) -> str:
     """«Анна Седова, фотограф или Ирина Вольская»: names may hold commas, so words stand between them."""
     if need.kind is not None:
-        what = texts.say(current_visit().language, f"kind.{need.kind}")
+        what = kinds.one(current_visit().language, need.kind)
     else:
         named = [names.get(one, "") for one in need.options]
         word = _("or")

@@ -32,7 +32,7 @@ FORM, DEAL_FORM = "settings/_portal_form.html", "settings/_deal_form.html"
 DEAL = 2
 PLAIN = (
     "event_deleted", "stage_paid", "client_in_own", "client_in_shared", "event_participants", "obey_business",
-    "comments", "notify_responsible", "notify_requester",
+    "comments", "notify_responsible", "notify_requester", "escalate_hours",
 )  # fmt: skip
 
 
@@ -75,6 +75,7 @@ class PortalSettingsForm(DealFields):
     comments = BooleanField()
     notify_responsible = BooleanField()
     notify_requester = BooleanField()
+    escalate_hours = NumberField(validators=filled(), default=4)
     reminders = Rows(ReminderRow)
 
     def settings(self) -> PortalSettings:
@@ -193,7 +194,7 @@ def save_deal(service_id: int) -> ResponseReturnValue:
             policy = form.policy() if form.deal_own.data else None
             service = save_deal_policy(
                 tx, tenant.portal, service_id, policy, funnels=_stages(funnels), viewer=current_visit().viewer,
-                revision=form.revision.data,
+                now=now(), revision=form.revision.data,
             )  # fmt: skip
             return _list(tx, PortalSettings.from_json(tenant.portal.settings), saved=service.name)
     except (Refused, Retryable) as refused:

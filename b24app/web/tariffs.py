@@ -129,7 +129,7 @@ def remove(tariff_id: int) -> ResponseReturnValue:
             tenant = seen_tenant()
             panel.check_writable(tenant)
             name = remove_tariff(
-                tx, tenant.portal, tariff_id, viewer=current_visit().viewer, revision=form.revision.data
+                tx, tenant.portal, tariff_id, viewer=current_visit().viewer, now=now(), revision=form.revision.data
             )
             return _list(tx, tenant.portal, saved=name)
     except InvalidInput as refused:
@@ -148,7 +148,7 @@ def change_currency() -> ResponseReturnValue:
             tenant = seen_tenant()
             panel.check_writable(tenant)
             chosen = form.currency.data or ""
-            save_currency(tx, tenant.portal, chosen, viewer=current_visit().viewer)
+            save_currency(tx, tenant.portal, chosen, viewer=current_visit().viewer, now=now())
             return _list(tx, rules.lock_portal(tx, tenant.portal.id), saved=currency_name(chosen))
     except InvalidInput as refused:
         with transaction(services().engine) as tx:
@@ -169,6 +169,7 @@ def _save(tariff_id: int | None) -> ResponseReturnValue:
                 tenant.portal,
                 tariff,
                 viewer=current_visit().viewer,
+                now=now(),
                 tariff_id=tariff_id,
                 revision=form.revision.data,
             )

@@ -51,7 +51,7 @@ def enter(tx: Session, visit: Visit) -> tuple[Tenant, Visit]:
         raise Closed("removed", 410)
     if tenant.installation.id != visit.installation_id:
         raise Closed("link_over", 403)
-    grants = queries.grants(tx, visit.portal_id, visit.viewer.codes)
+    grants = queries.grants(tx, visit.portal_id, visit.viewer.codes, now())
     return tenant, replace(visit, viewer=replace(visit.viewer, grants=grants))
 
 

@@ -11,9 +11,9 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from b24app import texts
-from b24app.booking.resources import KINDS
 from b24app.ledger.board import BoardService
 from b24app.ledger.spread import Offered
+from b24app.web import kinds
 from b24app.web.choice import DAY_MINUTES, FIRST_DAY, LAST_DAY, STAGES, VIEWS, Choice, clock
 
 CAPACITIES = (2, 4, 6, 8, 10, 12, 15, 20, 30, 50, 80, 100, 200, 500)
@@ -49,7 +49,7 @@ class Known:
     @property
     def kinds(self) -> list[str]:
         found = {one.kind for one in self.everything.shown}
-        return [kind for kind in KINDS if kind in found]
+        return [kind for kind in kinds.in_order() if kind in found]
 
     @property
     def places(self) -> list[str]:
@@ -97,7 +97,7 @@ class Tools:
 
     @property
     def kinds(self) -> list[tuple[str, str]]:
-        return [(kind, texts.say(self.language, f"kinds.{kind}")) for kind in self.known.kinds]
+        return [(kind, kinds.many(self.language, kind)) for kind in self.known.kinds]
 
     @property
     def place_options(self) -> list[tuple[str, str]]:
@@ -139,7 +139,7 @@ class Tools:
         service = next((one.name for one in self.known.services if one.id == of.service_id), "")
         return [
             Chip("place", of.place, {"place": ""}),
-            Chip("kind", texts.say(self.language, f"kinds.{of.kind}") if of.kind else "", {"kind": ""}),
+            Chip("kind", kinds.many(self.language, of.kind) if of.kind else "", {"kind": ""}),
             Chip("capacity", for_people(of.capacity) if of.capacity else "", {"capacity": 0}),
             Chip("free", free if asks_free else "", {"free_from": None, "free_to": None}),
             Chip("service", service, {"service_id": None}),

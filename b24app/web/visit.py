@@ -33,7 +33,10 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A verified person in a frame of a portal. `place` is the placement, `entity_id` the card's id if it has one."""
+    """A verified person in a frame of a portal. `place` is the placement, `entity_id` the card's id if it has one.
+
+    `watched_by`: the administrator who looks as this person and changes nothing (web.look_as); None: it is he himself.
+    """
 
     portal_id: int
     installation_id: int
@@ -45,6 +48,7 @@ class Visit:
     place: str
     entity_id: int | None
     expires_at: datetime
+    watched_by: int | None = None
 
 
 def services() -> Services:

@@ -23,7 +23,7 @@ from b24app.ledger import embedded, schema, secrets, tenancy
 from b24app.ledger.models import Portal
 from b24app.ledger.session import connect, transaction
 from tests import database
-from tests.bench import browser, imports, load, past, portals, told, visible
+from tests.bench import browser, imports, load, past, portals, tables, told, visible
 from tests.bench.measure import Table, times_ms
 from tests.bench.seed import Seeded, seed
 from tests.bench.step import in_step
@@ -268,6 +268,15 @@ def visible_under_bulk(table: Table, url: str) -> None:
     table.row("visible_under_bulk_s", visible.seconds_under_bulk(url, rounds=10), 5.0, worst=True)
 
 
+def import_of_tables(table: Table, url: str) -> None:
+    """Two thousand resources out of a workbook, beside the seeded company."""
+    engine = connect(url)
+    seeded = seed(engine, datetime.now(UTC))
+    app, headers = application(url), bearer(seeded)
+    table.row("import_2000_s", [tables.seconds(app, headers, tables.ROWS * n) for n in range(3)], 10, worst=True)
+    engine.dispose()
+
+
 def portal_calls(table: Table, url: str) -> None:
     table.row("portal_calls_per_booking", [imports.calls_per_booking(url, 1000)], 0.067)
 
@@ -293,6 +302,7 @@ PARTS: dict[str, Callable[[Table, str], None]] = {
     "races": races,
     "visible": visible_in_portal,
     "bulk": visible_under_bulk,
+    "tables": import_of_tables,
     "calls": portal_calls,
     "foreign": foreign_events,
     "portals": many_portals,

@@ -15,9 +15,9 @@ from flask import Flask, g
 from playwright.sync_api import Page, Route, ViewportSize, sync_playwright
 
 from b24app.ledger import tenancy
-from b24app.ledger.access import concerning
 from b24app.web import bearer
 from b24app.web.pages import render_place
+from b24app.web.visit import utc_now
 from emulator import placement
 from tests.bench.seed import Seeded
 from tests.bench.step import InStep
@@ -75,11 +75,10 @@ def page_of(app: Flask, seeded: Seeded, token: str) -> str:
     """The page that a frame of the seeded company gets; the portal around it is not needed here."""
     with app.test_request_context("/b24/menu"):
         visit = bearer.read(token)
-        found = tenancy.seen(app.extensions["b24"].engine, seeded.portal_id)
+        found = tenancy.seen(app.extensions["b24"].engine, seeded.portal_id, visit.viewer.codes, utc_now())
         assert found is not None, "just seeded"
-        g.tenant, grants = found
-        viewer = replace(visit.viewer, grants=concerning(grants, visit.viewer.codes))
-        g.visit = replace(visit, viewer=viewer)
+        g.tenant = found.tenant
+        g.visit = replace(visit, viewer=replace(visit.viewer, grants=found.grants))
         return render_place(g.visit, None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,13 +10,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from b24app.booking.closures import ClosureData, remove_closure, save_closure
+from b24app.booking.closures import ClosureData, data_of, every, meeting, remove_closure, save_closure
 from b24app.errors import InvalidInput, NotAllowed, NotFound, PolicyViolation
 from b24app.ledger import facilities
 from b24app.ledger.models import Closure, Portal, Resource
 from b24app.ledger.occupancy import as_interval
 from b24app.scheduling.interval import Interval
 from tests.booking.test_resources import Keeper, rows
+from tests.conftest import NOW
 from tests.factories import ADMIN, EMPLOYEE, hour, make_portal, make_resource
 
 NOON = 12 * 60
@@ -24,7 +26,7 @@ DAY = date(2026, 3, 12)
 
 def close(tx: Session, portal: Portal, day: date = DAY, **changed: Any) -> Closure:
     closure_id = changed.pop("closure_id", None)
-    return save_closure(tx, portal, ClosureData(day, **changed), viewer=ADMIN, closure_id=closure_id)
+    return save_closure(tx, portal, ClosureData(day, **changed), viewer=ADMIN, now=NOW, closure_id=closure_id)
 
 
 def refused(tx: Session, portal: Portal, day: date = DAY, **changed: Any) -> dict[str, str]:
@@ -70,7 +72,7 @@ def test_the_time_is_not_offered_and_then_offered_again(tx: Session, portal: Por
     closure = close(tx, portal, now.date(), resource_id=hall.id, reason="Покраска")
     with pytest.raises(PolicyViolation), tx.begin_nested():
         keeper.book(hall)
-    remove_closure(tx, portal, closure.id, viewer=ADMIN)
+    remove_closure(tx, portal, closure.id, viewer=ADMIN, now=now)
     keeper.book(hall)
 
 
@@ -82,7 +84,7 @@ def test_boards_are_told(tx: Session, portal: Portal) -> None:
     counts = [changes()]
     closure = close(tx, portal)
     counts.append(changes())
-    remove_closure(tx, portal, closure.id, viewer=ADMIN)
+    remove_closure(tx, portal, closure.id, viewer=ADMIN, now=NOW)
     counts.append(changes())
     assert counts == sorted(set(counts))
 
@@ -170,9 +172,9 @@ def test_only_administrators_close(tx: Session, portal: Portal) -> None:
     closure = close(tx, portal)
     before = rows(tx)
     with pytest.raises(NotAllowed), tx.begin_nested():
-        save_closure(tx, portal, ClosureData(DAY), viewer=EMPLOYEE)
+        save_closure(tx, portal, ClosureData(DAY), viewer=EMPLOYEE, now=NOW)
     with pytest.raises(NotAllowed), tx.begin_nested():
-        remove_closure(tx, portal, closure.id, viewer=EMPLOYEE)
+        remove_closure(tx, portal, closure.id, viewer=EMPLOYEE, now=NOW)
     assert rows(tx) == before
 
 
@@ -182,8 +184,75 @@ def test_another_portals_closure_is_not_found(tx: Session, portal: Portal, now: 
     hidden = make_resource(tx, other, now=now)
     for act in (
         lambda: close(tx, portal, closure_id=foreign.id),
-        lambda: remove_closure(tx, portal, foreign.id, viewer=ADMIN),
+        lambda: remove_closure(tx, portal, foreign.id, viewer=ADMIN, now=now),
     ):
         with pytest.raises(NotFound):
             act()
     assert refused(tx, portal, resource_id=hidden.id) == {"resource": "unknown_resource"}
+
+
+# What comes again ----
+
+MONDAY = date(2026, 3, 16)
+CLEANING: dict[str, Any] = {"start": 13 * 60, "end": 14 * 60, "until": date(2026, 4, 6), "reason": "Уборка"}
+
+
+def times(tx: Session) -> list[tuple[date, int]]:
+    """Day and hour in Moscow of everything that is closed."""
+    begins = [as_interval(one).start + timedelta(hours=3) for one in tx.scalars(select(Closure.during))]
+    return sorted((one.date(), one.hour) for one in begins)
+
+
+def test_every_monday_until_a_date(tx: Session, portal: Portal) -> None:
+    close(tx, portal, MONDAY, **CLEANING)
+    assert times(tx) == [(MONDAY + timedelta(days=7 * n), 13) for n in range(4)]
+
+
+def test_on_several_days_of_the_week_the_first_one_need_not_be_among(tx: Session, portal: Portal) -> None:
+    close(tx, portal, MONDAY, **CLEANING | {"weekdays": (2, 4), "until": date(2026, 3, 25)})
+    assert [day.day for day, _ in times(tx)] == [18, 20, 25]
+
+
+def test_a_series_is_changed_and_removed_as_a_whole_whichever_of_its_times_is_named(
+    tx: Session, portal: Portal
+) -> None:
+    first = close(tx, portal, MONDAY, **CLEANING)
+    last = max(tx.scalars(select(Closure.id)))
+    said = data_of(tx, portal, tx.get_one(Closure, last), ADMIN)
+    assert said == ClosureData(MONDAY, weekdays=(0,), **CLEANING)
+    changed = save_closure(tx, portal, replace(said, until=date(2026, 3, 23)), viewer=ADMIN, now=NOW, closure_id=last)
+    assert (changed.id, len(times(tx))) == (first.id, 2)
+    assert every(tx, portal, ADMIN, NOW) == [(first.id, replace(said, until=date(2026, 3, 23)))]
+    once = save_closure(tx, portal, replace(said, until=None, weekdays=()), viewer=ADMIN, now=NOW, closure_id=first.id)
+    assert (once.id, once.series, once.rule, times(tx)) == (first.id, None, None, [(MONDAY, 13)])
+    again = save_closure(tx, portal, said, viewer=ADMIN, now=NOW, closure_id=first.id)
+    remove_closure(tx, portal, max(tx.scalars(select(Closure.id))), viewer=ADMIN, now=NOW)
+    assert (again.id, times(tx)) == (first.id, [])
+
+
+@pytest.mark.parametrize(
+    ("changed", "fields"),
+    [
+        ({"until": date(2026, 3, 15)}, {"until": "until_before_start"}),
+        ({"until": date(2026, 3, 20), "weekdays": (5,)}, {"until": "no_dates"}),
+        ({"until": date(2028, 3, 20), "weekdays": (0, 1, 2, 3)}, {"until": "too_many_dates"}),
+        ({"until": date(2039, 3, 20)}, {"until": "over_three_years"}),
+        ({"weekdays": (7,)}, {"weekdays": "unknown_choice"}),
+        ({"start": 840, "end": 780}, {"end": "end_before_start"}),
+    ],
+)
+def test_a_series_that_cannot_be(tx: Session, portal: Portal, changed: dict[str, Any], fields: dict[str, str]) -> None:
+    assert refused(tx, portal, MONDAY, **CLEANING | changed) == fields
+
+
+def test_how_many_bookings_it_would_meet_is_known_before(tx: Session, portal: Portal, now: datetime) -> None:
+    keeper = Keeper(tx, portal, now)
+    part = keeper.save()
+    whole = keeper.composite(part)
+    keeper.book(whole, 4)
+    data = ClosureData(now.date(), start=NOON, end=NOON + 90, resource_id=part.id)
+    assert len(meeting(tx, portal, data, viewer=ADMIN, now=now)) == 1
+    for other in (replace(data, start=600, end=660), replace(data, resource_id=keeper.save(name="Другой").id)):
+        assert meeting(tx, portal, other, viewer=ADMIN, now=now) == []
+    assert len(meeting(tx, portal, replace(data, resource_id=None), viewer=ADMIN, now=now)) == 1
+    assert times(tx) == []

@@ -37,8 +37,8 @@ def prepared(engine: Engine, now: datetime) -> tuple[Portal, dict[str, int]]:
     with transaction(engine) as tx:
         portal = make_portal(tx)
         make_resource(tx, portal, now=now)
-        tariff = save_tariff(tx, portal, Tariff("Обычный", "hour", Decimal(100)), viewer=ADMIN)
-        policy = save_policy(tx, portal, make_policy(name="Строгие"), viewer=ADMIN, is_default=False)
+        tariff = save_tariff(tx, portal, Tariff("Обычный", "hour", Decimal(100)), viewer=ADMIN, now=now)
+        policy = save_policy(tx, portal, make_policy(name="Строгие"), viewer=ADMIN, now=now, is_default=False)
         return portal, {"tariff_id": tariff.id, "policy_id": policy.id}
 
 
@@ -52,7 +52,7 @@ def test_what_is_being_given_stays(engine: Engine, now: datetime, what: str) -> 
 
     def remove() -> None:
         with transaction(engine) as tx:
-            REMOVE[what](tx, portal, ids[what], viewer=ADMIN)
+            REMOVE[what](tx, portal, ids[what], viewer=ADMIN, now=now)
 
     with ThreadPoolExecutor(1) as pool, transaction(engine) as tx:
         save_service(tx, portal, service(what, ids), viewer=ADMIN, now=now, longest_hours=24)
@@ -72,7 +72,7 @@ def test_what_is_being_removed_is_not_given(engine: Engine, now: datetime, what:
             save_service(tx, portal, service(what, ids), viewer=ADMIN, now=now, longest_hours=24)
 
     with ThreadPoolExecutor(1) as pool, transaction(engine) as tx:
-        REMOVE[what](tx, portal, ids[what], viewer=ADMIN)
+        REMOVE[what](tx, portal, ids[what], viewer=ADMIN, now=now)
         outcome = pool.submit(give_it)
         until_it_waits(engine, outcome)
     with pytest.raises(InvalidInput) as caught:

@@ -17,6 +17,7 @@ from b24app.ledger.catalog import Need
 from b24app.ledger.models import Portal
 from b24app.scheduling.policy import Policy, Quota, Rung
 from tests.booking.rows import everything
+from tests.conftest import NOW
 from tests.factories import ADMIN, EMPLOYEE, make_booking, make_portal, make_resource
 
 STRICT = make_policy(
@@ -34,7 +35,7 @@ STRICT = make_policy(
 
 
 def save(tx: Session, portal: Portal, policy: Policy = STRICT, **how: Any) -> Any:
-    return save_policy(tx, portal, policy, viewer=how.pop("viewer", ADMIN), **how)
+    return save_policy(tx, portal, policy, viewer=how.pop("viewer", ADMIN), now=NOW, **how)
 
 
 def refused(tx: Session, portal: Portal, **changed: Any) -> dict[str, str]:
@@ -117,7 +118,7 @@ def test_there_is_one_default_at_most(tx: Session, portal: Portal) -> None:
     first, second = save(tx, portal, replace(STRICT, name="Первые")), save(tx, portal, replace(STRICT, name="Вторые"))
     save(tx, portal, STRICT, policy_id=second.id, is_default=True)
     assert defaults(tx, portal) == ["Строгие"]
-    make_default(tx, portal, first.id, viewer=ADMIN)
+    make_default(tx, portal, first.id, viewer=ADMIN, now=NOW)
     assert defaults(tx, portal) == ["Первые"]
     save(tx, portal, STRICT, policy_id=first.id, is_default=False)
     assert defaults(tx, portal) == []
@@ -138,7 +139,7 @@ def test_default_rules_count_for_what_has_none_of_its_own(tx: Session, portal: P
 def remove_refused(tx: Session, portal: Portal, policy_id: int) -> dict[str, str]:
     before = everything(tx)
     with pytest.raises(InvalidInput) as caught, tx.begin_nested():
-        remove_policy(tx, portal, policy_id, viewer=ADMIN)
+        remove_policy(tx, portal, policy_id, viewer=ADMIN, now=NOW)
     assert everything(tx) == before
     return caught.value.fields
 
@@ -159,7 +160,7 @@ def test_default_rules_stay_while_they_count_for_something(tx: Session, portal: 
 
 def test_rules_that_count_for_nothing_can_be_removed(tx: Session, portal: Portal) -> None:
     row = save(tx, portal)
-    assert remove_policy(tx, portal, row.id, viewer=ADMIN, revision=1) == "Строгие"
+    assert remove_policy(tx, portal, row.id, viewer=ADMIN, now=NOW, revision=1) == "Строгие"
     assert rules.policies(tx, portal.id) == []
 
 
@@ -169,7 +170,7 @@ def test_somebody_who_changed_them_meanwhile_is_not_overwritten(tx: Session, por
     with pytest.raises(Stale), tx.begin_nested():
         save(tx, portal, make_policy(name="Вторые"), policy_id=row.id, revision=1)
     with pytest.raises(Stale), tx.begin_nested():
-        remove_policy(tx, portal, row.id, viewer=ADMIN, revision=1)
+        remove_policy(tx, portal, row.id, viewer=ADMIN, now=NOW, revision=1)
     assert rules.policy(tx, portal.id, row.id).name == "Строгие"
 
 
@@ -177,8 +178,8 @@ def test_another_portals_rules_are_not_found(tx: Session, portal: Portal) -> Non
     row = save(tx, make_portal(tx))
     for attempt in (
         lambda: save(tx, portal, policy_id=row.id),
-        lambda: remove_policy(tx, portal, row.id, viewer=ADMIN),
-        lambda: make_default(tx, portal, row.id, viewer=ADMIN),
+        lambda: remove_policy(tx, portal, row.id, viewer=ADMIN, now=NOW),
+        lambda: make_default(tx, portal, row.id, viewer=ADMIN, now=NOW),
     ):
         with pytest.raises(NotFound):
             attempt()
@@ -188,8 +189,8 @@ def test_only_administrators_set_rules(tx: Session, portal: Portal) -> None:
     row = save(tx, portal)
     for attempt in (
         lambda: save(tx, portal, viewer=EMPLOYEE),
-        lambda: remove_policy(tx, portal, row.id, viewer=EMPLOYEE),
-        lambda: make_default(tx, portal, row.id, viewer=EMPLOYEE),
+        lambda: remove_policy(tx, portal, row.id, viewer=EMPLOYEE, now=NOW),
+        lambda: make_default(tx, portal, row.id, viewer=EMPLOYEE, now=NOW),
     ):
         with pytest.raises(NotAllowed):
             attempt()

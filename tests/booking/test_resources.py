@@ -21,6 +21,7 @@ from b24app.ledger.models import Base, Policy, Portal, Requirement, Resource, Se
 from b24app.ledger.session import transaction
 from b24app.scheduling.hours import OpeningHours, Stretch
 from b24app.scheduling.pricing import Tariff as Prices
+from tests.conftest import NOW
 from tests.factories import ADMIN, ALWAYS, hour, make_booking, make_portal, make_resource
 
 HALL = ResourceData(kind="hall", name="Зал", hours=ALWAYS)
@@ -182,7 +183,7 @@ def test_the_bare_service_carries_the_resource_and_no_requirement(keeper: Keeper
 
 
 def test_rules_and_a_tariff_are_the_portals_own(keeper: Keeper, now: datetime) -> None:
-    policy = save_policy(keeper.tx, keeper.portal, make_policy(name="Строгие"), viewer=ADMIN)
+    policy = save_policy(keeper.tx, keeper.portal, make_policy(name="Строгие"), viewer=ADMIN, now=now)
     tariff = Tariff(portal_id=keeper.portal.id, name="Час", body=Prices("Час", "hour", None).as_dict())
     other = make_portal(keeper.tx)
     foreign = Policy(portal_id=other.id, name="Чужие")
@@ -198,7 +199,7 @@ def test_rules_and_a_tariff_are_the_portals_own(keeper: Keeper, now: datetime) -
 
 def test_rules_by_which_nobody_could_book_are_refused(keeper: Keeper) -> None:
     rules = make_policy(name="За полгода", notice_minutes=180 * 1440)
-    policy = save_policy(keeper.tx, keeper.portal, rules, viewer=ADMIN)
+    policy = save_policy(keeper.tx, keeper.portal, rules, viewer=ADMIN, now=NOW)
     assert list(keeper.refused(policy_id=policy.id, horizon_days=30)) == ["policy_id"]
     keeper.save(policy_id=policy.id, horizon_days=365)
 

@@ -43,8 +43,8 @@ def refused(tx: Session, portal: Portal, now: datetime, **values: Any) -> dict[s
 
 def test_a_service_comes_back_as_it_was_saved(tx: Session, portal: Portal, now: datetime) -> None:
     one, two = make_resource(tx, portal, now=now), make_resource(tx, portal, now=now)
-    tariff = save_tariff(tx, portal, Tariff("Обычный", "hour", Decimal(100)), viewer=ADMIN)
-    policy = save_policy(tx, portal, make_policy(name="Строгие"), viewer=ADMIN)
+    tariff = save_tariff(tx, portal, Tariff("Обычный", "hour", Decimal(100)), viewer=ADMIN, now=now)
+    policy = save_policy(tx, portal, make_policy(name="Строгие"), viewer=ADMIN, now=now)
     data = ServiceData(
         "Съёмка", 60, 180, 60, 30, 15, 30, (Need(None, (two.id, one.id), 1), Need("room", (), 1)), policy.id, tariff.id,
         "least_used", 7,
@@ -131,8 +131,8 @@ def test_an_archived_resource_is_none_that_could_serve(tx: Session, portal: Port
 def test_the_resources_of_another_portal_are_unknown(tx: Session, portal: Portal, now: datetime) -> None:
     other = make_portal(tx)
     room = make_resource(tx, other, now=now)
-    tariff = save_tariff(tx, other, Tariff("Чужой", "hour", Decimal(100)), viewer=ADMIN)
-    policy = save_policy(tx, other, make_policy(name="Чужие"), viewer=ADMIN)
+    tariff = save_tariff(tx, other, Tariff("Чужой", "hour", Decimal(100)), viewer=ADMIN, now=now)
+    policy = save_policy(tx, other, make_policy(name="Чужие"), viewer=ADMIN, now=now)
     named = (Need(None, (room.id,), 1),)
     assert refused(tx, portal, now, requirements=named) == {"requirements-0-options": "unknown_resource"}
     assert refused(tx, portal, now) == {"requirements-0-quantity": "more_than_exists"}
@@ -177,11 +177,11 @@ def test_the_first_requirement_leaves_the_rarer_resource_to_the_second(
 
 def test_rules_by_which_nobody_could_book_are_refused(tx: Session, portal: Portal, now: datetime) -> None:
     make_resource(tx, portal, now=now)
-    early = save_policy(tx, portal, make_policy(name="За месяц", notice_minutes=30 * 1440), viewer=ADMIN)
+    early = save_policy(tx, portal, make_policy(name="За месяц", notice_minutes=30 * 1440), viewer=ADMIN, now=now)
     found = refused(tx, portal, now, policy_id=early.id, horizon_days=14)
     assert found == {"policy_id": "notice_over_horizon"}
     short = make_policy(name="Полчаса", quotas=(Quota("client", "week", 30, "minutes"),))
-    short_id = save_policy(tx, portal, short, viewer=ADMIN).id
+    short_id = save_policy(tx, portal, short, viewer=ADMIN, now=now).id
     assert refused(tx, portal, now, policy_id=short_id) == {"policy_id": "quota_too_small"}
 
 

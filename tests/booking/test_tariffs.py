@@ -18,6 +18,7 @@ from b24app.ledger.catalog import Need
 from b24app.ledger.models import MoneyRecord, Portal, QuoteLine
 from b24app.scheduling.pricing import Extra, PriceRule, Tariff
 from tests.booking.rows import everything
+from tests.conftest import NOW
 from tests.factories import ADMIN, EMPLOYEE, make_booking, make_portal, make_resource
 
 WEEKEND = frozenset({5, 6})
@@ -36,21 +37,23 @@ def refused(tx: Session, portal: Portal, tariff: Tariff, **how: Any) -> dict[str
     """The codes by field; nothing may have changed."""
     before = everything(tx)
     with pytest.raises(InvalidInput) as caught, tx.begin_nested():
-        save_tariff(tx, portal, tariff, viewer=ADMIN, **how)
+        save_tariff(tx, portal, tariff, viewer=ADMIN, now=NOW, **how)
     assert everything(tx) == before
     return caught.value.fields
 
 
 def test_a_tariff_comes_back_as_it_was_saved(tx: Session, portal: Portal) -> None:
-    row = save_tariff(tx, portal, replace(USUAL, name="  Обычный "), viewer=ADMIN)
+    row = save_tariff(tx, portal, replace(USUAL, name="  Обычный "), viewer=ADMIN, now=NOW)
     tx.expire_all()
     saved = rules.tariff(tx, portal.id, row.id)
     assert (saved.name, Tariff.from_dict(saved.body), saved.revision) == ("Обычный", USUAL, 1)
 
 
 def test_changing_a_tariff_keeps_its_id(tx: Session, portal: Portal) -> None:
-    row = save_tariff(tx, portal, USUAL, viewer=ADMIN)
-    again = save_tariff(tx, portal, replace(USUAL, price=Decimal(1)), viewer=ADMIN, tariff_id=row.id, revision=1)
+    row = save_tariff(tx, portal, USUAL, viewer=ADMIN, now=NOW)
+    again = save_tariff(
+        tx, portal, replace(USUAL, price=Decimal(1)), viewer=ADMIN, now=NOW, tariff_id=row.id, revision=1
+    )
     assert (again.id, again.revision, Tariff.from_dict(again.body).price) == (row.id, 2, Decimal(1))
 
 
@@ -107,49 +110,49 @@ def test_amounts_are_checked_against_the_portals_currency(tx: Session, portal: P
 
 
 def test_somebody_who_changed_it_meanwhile_is_not_overwritten(tx: Session, portal: Portal) -> None:
-    row = save_tariff(tx, portal, USUAL, viewer=ADMIN)
-    save_tariff(tx, portal, USUAL, viewer=ADMIN, tariff_id=row.id, revision=1)
+    row = save_tariff(tx, portal, USUAL, viewer=ADMIN, now=NOW)
+    save_tariff(tx, portal, USUAL, viewer=ADMIN, now=NOW, tariff_id=row.id, revision=1)
     with pytest.raises(Stale), tx.begin_nested():
-        save_tariff(tx, portal, replace(USUAL, name="Второй"), viewer=ADMIN, tariff_id=row.id, revision=1)
+        save_tariff(tx, portal, replace(USUAL, name="Второй"), viewer=ADMIN, now=NOW, tariff_id=row.id, revision=1)
     with pytest.raises(Stale), tx.begin_nested():
-        remove_tariff(tx, portal, row.id, viewer=ADMIN, revision=1)
+        remove_tariff(tx, portal, row.id, viewer=ADMIN, now=NOW, revision=1)
     assert rules.tariff(tx, portal.id, row.id).name == "Обычный"
 
 
 def test_a_tariff_that_nothing_has_can_be_removed(tx: Session, portal: Portal) -> None:
-    row = save_tariff(tx, portal, USUAL, viewer=ADMIN)
-    assert remove_tariff(tx, portal, row.id, viewer=ADMIN, revision=1) == "Обычный"
+    row = save_tariff(tx, portal, USUAL, viewer=ADMIN, now=NOW)
+    assert remove_tariff(tx, portal, row.id, viewer=ADMIN, now=NOW, revision=1) == "Обычный"
     assert rules.tariffs(tx, portal.id) == []
 
 
 @pytest.mark.parametrize("of", ["a resource", "a service"])
 def test_a_tariff_in_use_stays(tx: Session, portal: Portal, now: datetime, of: str) -> None:
-    row = save_tariff(tx, portal, USUAL, viewer=ADMIN)
+    row = save_tariff(tx, portal, USUAL, viewer=ADMIN, now=now)
     make_resource(tx, portal, now=now, tariff_id=row.id if of == "a resource" else None)
     if of == "a service":
         data = ServiceData("Массаж", requirements=(Need("room", (), 1),), tariff_id=row.id)
         save_service(tx, portal, data, viewer=ADMIN, now=now, longest_hours=24)
     before = everything(tx)
     with pytest.raises(InvalidInput) as caught, tx.begin_nested():
-        remove_tariff(tx, portal, row.id, viewer=ADMIN)
+        remove_tariff(tx, portal, row.id, viewer=ADMIN, now=now)
     assert caught.value.fields == {"tariff": "still_given"}
     assert everything(tx) == before
 
 
 def test_another_portals_tariff_is_not_found(tx: Session, portal: Portal) -> None:
-    row = save_tariff(tx, make_portal(tx), USUAL, viewer=ADMIN)
+    row = save_tariff(tx, make_portal(tx), USUAL, viewer=ADMIN, now=NOW)
     with pytest.raises(NotFound), tx.begin_nested():
-        save_tariff(tx, portal, USUAL, viewer=ADMIN, tariff_id=row.id)
+        save_tariff(tx, portal, USUAL, viewer=ADMIN, now=NOW, tariff_id=row.id)
     with pytest.raises(NotFound), tx.begin_nested():
-        remove_tariff(tx, portal, row.id, viewer=ADMIN)
+        remove_tariff(tx, portal, row.id, viewer=ADMIN, now=NOW)
 
 
 def test_only_administrators_set_prices(tx: Session, portal: Portal) -> None:
-    row = save_tariff(tx, portal, USUAL, viewer=ADMIN)
+    row = save_tariff(tx, portal, USUAL, viewer=ADMIN, now=NOW)
     for attempt in (
-        lambda: save_tariff(tx, portal, USUAL, viewer=EMPLOYEE),
-        lambda: remove_tariff(tx, portal, row.id, viewer=EMPLOYEE),
-        lambda: save_currency(tx, portal, "USD", viewer=EMPLOYEE),
+        lambda: save_tariff(tx, portal, USUAL, viewer=EMPLOYEE, now=NOW),
+        lambda: remove_tariff(tx, portal, row.id, viewer=EMPLOYEE, now=NOW),
+        lambda: save_currency(tx, portal, "USD", viewer=EMPLOYEE, now=NOW),
     ):
         with pytest.raises(NotAllowed):
             attempt()
@@ -157,7 +160,7 @@ def test_only_administrators_set_prices(tx: Session, portal: Portal) -> None:
 
 @pytest.mark.parametrize("currency", CURRENCIES)
 def test_the_currency_can_be_chosen(tx: Session, portal: Portal, currency: str) -> None:
-    save_currency(tx, portal, currency, viewer=ADMIN)
+    save_currency(tx, portal, currency, viewer=ADMIN, now=NOW)
     tx.refresh(portal)
     assert portal.currency == currency
 
@@ -165,7 +168,7 @@ def test_the_currency_can_be_chosen(tx: Session, portal: Portal, currency: str) 
 def currency_refused(tx: Session, portal: Portal, currency: str) -> dict[str, str]:
     before = everything(tx)
     with pytest.raises(InvalidInput) as caught, tx.begin_nested():
-        save_currency(tx, portal, currency, viewer=ADMIN)
+        save_currency(tx, portal, currency, viewer=ADMIN, now=NOW)
     assert everything(tx) == before
     return caught.value.fields
 
@@ -177,11 +180,11 @@ def test_what_is_no_currency_is_refused(tx: Session, portal: Portal, currency: s
 
 def test_the_currency_stays_once_a_booking_has_a_price(tx: Session, portal: Portal, now: datetime) -> None:
     booking = make_booking(tx, portal, make_resource(tx, portal, now=now), now=now)
-    save_currency(tx, portal, "KZT", viewer=ADMIN)
+    save_currency(tx, portal, "KZT", viewer=ADMIN, now=now)
     line = {"kind": "time", "unit_price": Decimal(1), "amount": Decimal(1), "added_at": now, "superseded_at": now}
     tx.add(QuoteLine(portal_id=portal.id, booking_id=booking.id, **line))
     assert currency_refused(tx, portal, "RUB") == {"currency": "currency_in_use"}
-    save_currency(tx, portal, "KZT", viewer=ADMIN)  # what it is already
+    save_currency(tx, portal, "KZT", viewer=ADMIN, now=now)  # what it is already
 
 
 def test_the_currency_stays_once_money_was_taken(tx: Session, portal: Portal, now: datetime) -> None:
@@ -190,11 +193,11 @@ def test_the_currency_stays_once_money_was_taken(tx: Session, portal: Portal, no
     who = {"recorded_by": "user:1", "recorded_at": now, "voided_at": now}
     tx.add(MoneyRecord(portal_id=portal.id, booking_id=booking.id, **record, **who))
     assert currency_refused(tx, portal, "USD") == {"currency": "currency_in_use"}
-    save_currency(tx, make_portal(tx), "USD", viewer=ADMIN)  # another portal's money is none of ours
+    save_currency(tx, make_portal(tx), "USD", viewer=ADMIN, now=now)  # another portal's money is none of ours
 
 
 def test_a_currency_without_small_change_needs_tariffs_without_it(tx: Session, portal: Portal) -> None:
-    row = save_tariff(tx, portal, USUAL, viewer=ADMIN)
+    row = save_tariff(tx, portal, USUAL, viewer=ADMIN, now=NOW)
     assert currency_refused(tx, portal, "JPY") == {"currency": "too_many_decimals"}
-    save_tariff(tx, portal, replace(USUAL, price=Decimal(1500)), viewer=ADMIN, tariff_id=row.id)
-    save_currency(tx, portal, "JPY", viewer=ADMIN)
+    save_tariff(tx, portal, replace(USUAL, price=Decimal(1500)), viewer=ADMIN, now=NOW, tariff_id=row.id)
+    save_currency(tx, portal, "JPY", viewer=ADMIN, now=NOW)

@@ -103,8 +103,8 @@ def site(database_server: str, database_template: str, tmp_path_factory: pytest.
 
 
 @contextmanager
-def standing(server: str, template: str, folder: Path) -> Iterator[Site]:
-    """Portal, application and worker, installed by an administrator."""
+def standing(server: str, template: str, folder: Path, *, installed: bool = True) -> Iterator[Site]:
+    """Portal, application and worker, installed by an administrator; otherwise only its card is filled in."""
     portal_port, app_port = free_port(), free_port()
     auth, app_url = f"http://127.0.0.1:{portal_port}", f"http://127.0.0.1:{app_port}"
     hosts = Hosts(f"localhost:{portal_port}", f"127.0.0.1:{portal_port}", "http")
@@ -119,7 +119,9 @@ def standing(server: str, template: str, folder: Path) -> Iterator[Site]:
         serving = threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True)
         serving.start()
         made = Site(f"http://localhost:{portal_port}", app_url, emulator.world, engine)
-        install_like_a_person(made.portal_url, app_url, lambda *words: _command(engine, *words))
+        install_like_a_person(
+            made.portal_url, app_url, lambda *words: _command(engine, *words), run_installer=installed
+        )
         with _worker(url, auth, app_url):
             yield made
         web.shutdown()

@@ -17,6 +17,7 @@ from b24app.scheduling.interval import Interval
 from tests.browser.conftest import PATIENCE_MS, Site, Visitor
 from tests.browser.test_booking import press
 from tests.browser.test_pages import findings
+from tests.conftest import NOW
 from tests.factories import ADMIN, make_booking, make_service
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -79,7 +80,7 @@ def test_every_kind_of_block_is_in_its_place(visitor: Visitor, site: Site) -> No
     with transaction(site.engine) as tx:
         midnight = tomorrow().astimezone(MOSCOW).date()
         data = ClosureData(midnight, start=0, end=16 * 60, resource_id=closed.id, reason="Ремонт до 16:00")
-        save_closure(tx, site.tenant(tx), data, viewer=ADMIN)
+        save_closure(tx, site.tenant(tx), data, viewer=ADMIN, now=NOW)
     visitor.menu().tomorrow()
     frame = visitor.frame
     for resource, block in (

@@ -45,3 +45,30 @@ def test_a_whole_is_made_of_parts_and_closed_for_a_day(admin: Visitor, site: Sit
     expect(line).to_contain_text(str(int(day[-2:])))
     expect(line).to_contain_text("Зал Б")
     assert findings(admin) == []
+
+
+def test_the_card_stands_beside_the_list_and_rows_are_dragged(admin: Visitor, site: Site) -> None:
+    for name in ("Корпус А", "Корпус Б"):
+        site.resource(kind="vehicle", name=name)
+    admin.page.set_viewport_size({"width": 1440, "height": 900})
+    admin.menu()
+    admin.frame.get_by_role("link", name="Настройки").click()
+    rows = admin.frame.locator("#rlist tr[data-id]", has_text="Корпус")
+    with admin.page.expect_response("**/app/resources/order"):
+        rows.nth(1).drag_to(rows.nth(0), target_position={"x": 60, "y": 3})
+    admin.frame.get_by_role("link", name="Доска").click()
+    admin.frame.locator("#board").wait_for()
+    admin.frame.get_by_role("link", name="Настройки").click()
+    expect(rows.nth(0)).to_contain_text("Корпус Б")
+    rows.nth(0).get_by_role("button").click()
+    form = admin.frame.locator("#resource-form")
+    form.locator("#f-name").fill("Корпус Б, новый")
+    rows.nth(1).get_by_role("button").click()
+    expect(admin.frame.locator("#unsaved")).to_be_focused()
+    expect(form.locator("#f-name")).to_have_value("Корпус Б, новый")
+    form.locator("[type=submit]").click()
+    expect(rows.nth(0)).to_contain_text("Корпус Б, новый")
+    expect(form.locator("#panel-title")).to_have_text("Корпус Б, новый")
+    rows.nth(1).get_by_role("button").click()
+    expect(form.locator("#f-name")).to_have_value("Корпус А")
+    assert findings(admin) == []

@@ -10,7 +10,10 @@ from b24app.ledger.models import Resource
 from tests.browser.conftest import Site, Visitor
 from tests.browser.test_board import DAYTIME, MOSCOW, book, rules, tomorrow
 
-SETTINGS = ("resources", "services", "tariffs", "policies", "closures", "access", "portal", "in_step")
+SETTINGS = (
+    "resources", "services", "tariffs", "policies", "closures", "access", "portal", "changes", "configuration",
+    "in_step", "health_page",
+)  # fmt: skip
 
 
 def stand(site: Site) -> Resource:

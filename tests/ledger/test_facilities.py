@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,13 +15,15 @@ from sqlalchemy.orm import Session
 
 from b24app.booking.closures import ClosureData, save_closure
 from b24app.booking.resources import SpecialDay
+from b24app.booking.tariffs import save_tariff
 from b24app.errors import NotFound
 from b24app.ledger import facilities
 from b24app.ledger.facilities import Composition
 from b24app.ledger.models import Portal
 from b24app.scheduling.hours import OpeningHours, Stretch
+from b24app.scheduling.pricing import Tariff
 from tests.booking.test_resources import Keeper, rows
-from tests.factories import ADMIN, make_portal
+from tests.factories import ADMIN, hour, make_portal
 
 DAY = date(2026, 3, 10)
 NOTHING: tuple[Any, ...] = (None, 0, False, [], {}, set(), Composition({}))
@@ -33,6 +37,7 @@ class Foreign:
     part: int
     whole: int
     closure: int
+    series: uuid.UUID
     now: datetime
 
 
@@ -59,18 +64,28 @@ CALLS: dict[str, Callable[[Session, Foreign], Any]] = {
     "past_closures": lambda tx, b: facilities.past_closures(tx, b.here, b.now.replace(year=2030)),
     "closure": lambda tx, b: facilities.closure(tx, b.here, b.closure),
     "bookings_in_closures": lambda tx, b: facilities.bookings_in_closures(tx, b.here, [b.closure], b.now),
+    "booking_ids_ahead": lambda tx, b: facilities.booking_ids_ahead(tx, b.here, [b.part, b.whole], b.now),
+    "tariffs_of_resources": lambda tx, b: facilities.tariffs_of_resources(tx, b.here, [b.part]),
+    "series_of_closures": lambda tx, b: facilities.series_of_closures(tx, b.here, b.series),
+    "bookings_meeting": lambda tx, b: facilities.bookings_meeting(tx, b.here, b.part, [hour(b.now, 1)], b.now),
 }
 
 
 @pytest.fixture
 def foreign(tx: Session, portal: Portal, now: datetime) -> Foreign:
     keeper = Keeper(tx, portal, now)
-    part = keeper.save(special=(SpecialDay(DAY, ((0, 1440),)),), units=2, max_minutes=1440, buffer_before=60)
+    tariff = save_tariff(tx, portal, Tariff("Час", "hour", Decimal(500)), viewer=ADMIN, now=now)
+    part = keeper.save(
+        tariff_id=tariff.id, special=(SpecialDay(DAY, ((0, 1440),)),), units=2, max_minutes=1440, buffer_before=60
+    )
     whole = keeper.composite(part)
     keeper.book(whole)
     keeper.book(part, 3)
-    closure = save_closure(tx, portal, ClosureData(DAY), viewer=ADMIN)
-    return Foreign(make_portal(tx).id, part.id, whole.id, closure.id, now)
+    closure = save_closure(tx, portal, ClosureData(DAY), viewer=ADMIN, now=now)
+    weekly = ClosureData(DAY, until=DAY + timedelta(days=14), start=600, end=660)
+    series = save_closure(tx, portal, weekly, viewer=ADMIN, now=now).series
+    assert series is not None
+    return Foreign(make_portal(tx).id, part.id, whole.id, closure.id, series, now)
 
 
 def test_every_function_is_called() -> None:

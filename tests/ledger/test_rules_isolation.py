@@ -60,8 +60,8 @@ CALLS: dict[str, Callable[[Session, Foreign], Any]] = {
 @pytest.fixture
 def foreign(tx: Session, portal: Portal, now: datetime) -> Foreign:
     room = make_resource(tx, portal, now=now)
-    tariff = save_tariff(tx, portal, Tariff("Обычный", "hour", Decimal(100)), viewer=ADMIN)
-    policy = save_policy(tx, portal, make_policy(name="Строгие"), viewer=ADMIN, is_default=False)
+    tariff = save_tariff(tx, portal, Tariff("Обычный", "hour", Decimal(100)), viewer=ADMIN, now=now)
+    policy = save_policy(tx, portal, make_policy(name="Строгие"), viewer=ADMIN, now=now, is_default=False)
     service = make_service(tx, portal, (room, 1), tariff_id=tariff.id, policy_id=policy.id)
     book_service(tx, portal, service, now=now)
     here = make_portal(tx)

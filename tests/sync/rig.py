@@ -27,7 +27,9 @@ from emulator.state import AppCard, World
 from emulator.state import Portal as EmulatedPortal
 from tests import factories
 
-SCOPES = ["crm", "userfieldconfig", "calendar", "placement", "user_brief", "im", "bizproc"]
+SCOPES = [
+    "crm", "userfieldconfig", "calendar", "placement", "user_brief", "im", "bizproc", "department", "sonet_group",
+]  # fmt: skip
 ADMIN, SECOND_ADMIN, MANAGER = 1, 2, 3
 APP_URL = "https://app.example.com"
 

@@ -14,6 +14,7 @@ from b24app.booking.closures import ClosureData, save_closure
 from b24app.booking.resources import SpecialDay
 from b24app.ledger.models import Allocation, Booking, Grant, Policy, Resource
 from b24app.scheduling.hours import OpeningHours
+from tests.conftest import NOW
 from tests.factories import ADMIN, hour, make_booking, make_service
 from tests.stand import EMPLOYEE, MANAGER
 from tests.web.installed import Installed
@@ -276,7 +277,7 @@ def test_who_may_see_busy_only_sees_no_requests_and_no_reasons(installed: Instal
     booked(installed, resource, 1, title="Тайная заявка")
     with installed.tx() as tx:
         data = ClosureData(date(2026, 3, 10), start=15 * 60, resource_id=resource.id, reason="Больничный")
-        save_closure(tx, installed.portal(), data, viewer=ADMIN)
+        save_closure(tx, installed.portal(), data, viewer=ADMIN, now=NOW)
     grant_only(installed, ("everything", "busy"))
     text = board(installed, EMPLOYEE)
     assert blocks(text, resource) == [("clos s60 n36", "Закрыто")]
@@ -311,7 +312,7 @@ def test_a_closure_of_the_company_stands_on_every_lane_and_flags_what_stands_in_
     booked(installed, first, 6, title="Вечер стихов")
     with installed.tx() as tx:
         data = ClosureData(date(2026, 3, 10), start=14 * 60, reason=HOSTILE)
-        save_closure(tx, installed.portal(), data, viewer=ADMIN)
+        save_closure(tx, installed.portal(), data, viewer=ADMIN, now=NOW)
     text = board(installed)
     (closure, said), *others = blocks(text, second)
     assert (closure, others) == ("clos s56 n40", [])
@@ -325,7 +326,7 @@ def test_a_composite_is_closed_where_a_part_is(installed: Installed) -> None:
     whole = composite(installed, part, room(installed, kind="hall"), name="Зал А")
     with installed.tx() as tx:
         data = ClosureData(date(2026, 3, 10), start=12 * 60, end=13 * 60, resource_id=part.id, reason="Уборка")
-        save_closure(tx, installed.portal(), data, viewer=ADMIN)
+        save_closure(tx, installed.portal(), data, viewer=ADMIN, now=NOW)
     shown = lane(board(installed), whole)
     assert 'class="shut s0 n36"' in shown
     assert 'class="shut s84 n12"' in shown
@@ -380,7 +381,7 @@ def test_the_share_taken_counts_places_and_leaves_out_closures(installed: Instal
     booked(installed, resource, 1, 5)
     with installed.tx() as tx:
         data = ClosureData(date(2026, 3, 10), start=15 * 60, resource_id=resource.id)
-        save_closure(tx, installed.portal(), data, viewer=ADMIN)
+        save_closure(tx, installed.portal(), data, viewer=ADMIN, now=NOW)
     assert "занято 50 %" in words(board(installed))
 
 

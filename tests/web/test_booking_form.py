@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from b24app.booking.closures import ClosureData, save_closure
 from b24app.ledger.models import Grant, Resource, Service
 from b24app.scheduling.pricing import Extra, PriceRule, Tariff
+from tests.conftest import NOW
 from tests.factories import ADMIN as ADMIN_VIEWER
 from tests.factories import OFFICE, make_resource
 from tests.stand import ADMIN, EMPLOYEE, MANAGER, SECOND_MANAGER, Frame
@@ -256,7 +257,7 @@ def test_every_broken_rule_names_where_it_is_set(desk: Desk, frame: Frame) -> No
 def test_a_closure_says_its_reason_and_is_no_rule_twice(desk: Desk, frame: Frame) -> None:
     closure = ClosureData(date(2026, 3, 11), start=12 * 60, end=15 * 60, resource_id=desk.room.id, reason="Repair")
     with desk.installed.tx() as tx:
-        save_closure(tx, desk.installed.portal(), closure, viewer=ADMIN_VIEWER)
+        save_closure(tx, desk.installed.portal(), closure, viewer=ADMIN_VIEWER, now=NOW)
     page = part(told(frame, desk.room), "terms")
     assert page.count("Repair") == 1
     assert "(Resource: closures)" in page

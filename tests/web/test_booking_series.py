@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from b24app.booking.closures import ClosureData, save_closure
 from b24app.ledger.models import Booking, Resource, Series
 from b24app.ledger.occupancy import as_interval
+from tests.conftest import NOW
 from tests.factories import ADMIN as ADMIN_VIEWER
 from tests.factories import OFFICE, make_resource
 from tests.stand import SECOND_MANAGER, Frame
@@ -78,7 +79,7 @@ def test_every_date_says_whether_it_can_be_had(desk: Desk, frame: Frame) -> None
     post(desk.open(SECOND_MANAGER), desk.room, date="2026-03-12", start="12:30", end="13:30")
     closure = ClosureData(date(2026, 3, 17), resource_id=desk.room.id, reason="Repair")
     with desk.installed.tx() as tx:
-        save_closure(tx, desk.installed.portal(), closure, viewer=ADMIN_VIEWER)
+        save_closure(tx, desk.installed.portal(), closure, viewer=ADMIN_VIEWER, now=NOW)
     before = everything(desk.installed.engine)
     answer = planned(frame, desk.room, freq="daily", count=8, except_days="2026-03-13")
     assert dates(answer) == [

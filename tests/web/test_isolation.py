@@ -15,8 +15,10 @@ from werkzeug.routing import Rule
 
 from b24app.booking.clients import ClientData
 from b24app.booking.closures import ClosureData, save_closure
+from b24app.booking.kinds import KindData, save_kind
 from b24app.booking.policies import make_policy, save_policy
 from b24app.booking.tariffs import save_tariff
+from b24app.ledger import changes
 from b24app.ledger.feeds import FeedData
 from b24app.ledger.feeds import make as make_feed
 from b24app.ledger.models import Base, ExternalRef
@@ -36,6 +38,7 @@ SECRET_WORDS = (
     "Закрытая услуга",
     "Тайный тариф",
     "Негласные правила",
+    "Засекреченный вид",
 )
 
 
@@ -57,15 +60,17 @@ def two(app: Flask, engine: Engine, now: datetime) -> Two:
         room = make_resource(tx, a, now=now, name=SECRET_WORDS[0])
         client = ClientData("contact", SECRET_WORDS[1], crm_id=2)
         booking = make_booking(tx, a, room, now=now, client=client, title=SECRET_WORDS[2], deal_id=1)
-        closure = save_closure(tx, a, ClosureData(now.date(), reason=SECRET_WORDS[3]), viewer=ADMIN)
+        closure = save_closure(tx, a, ClosureData(now.date(), reason=SECRET_WORDS[3]), viewer=ADMIN, now=now)
         service = make_service(tx, a, (room, 1), name=SECRET_WORDS[4])
-        tariff = save_tariff(tx, a, Tariff(SECRET_WORDS[5], "hour", Decimal(1)), viewer=ADMIN)
-        policy = save_policy(tx, a, make_policy(name=SECRET_WORDS[6]), viewer=ADMIN)
+        tariff = save_tariff(tx, a, Tariff(SECRET_WORDS[5], "hour", Decimal(1)), viewer=ADMIN, now=now)
+        policy = save_policy(tx, a, make_policy(name=SECRET_WORDS[6]), viewer=ADMIN, now=now)
         feed, _ = make_feed(tx, a.id, FeedData(resource_id=room.id), viewer=ADMIN, now=now)
         bearer = servers.bearer_of(b, installation_of(tx, b), 1, is_admin=True)
         ids = {
             "booking_id": booking.id, "number": booking.number, "resource_id": room.id, "closure_id": closure.id,
             "service_id": service.id, "tariff_id": tariff.id, "policy_id": policy.id, "feed_id": feed.id,
+            "change_id": changes.newest(tx, a.id)[0].id, "batch": changes.newest(tx, a.id)[0].batch,
+            "kind_id": save_kind(tx, a, KindData(SECRET_WORDS[7]), viewer=ADMIN, now=now).id,
             "ref_id": tx.scalars(select(ExternalRef.id).where(ExternalRef.booking_id == booking.id).limit(1)).one(),
         }  # fmt: skip
     return Two(a.id, ids, {"Authorization": f"Bearer {bearer}"})

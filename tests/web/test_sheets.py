@@ -18,6 +18,7 @@ from b24app.booking.closures import ClosureData, save_closure
 from b24app.ledger.entries import Named
 from b24app.scheduling.interval import Interval
 from b24app.web.sheet import called, shortened
+from tests.conftest import NOW
 from tests.factories import ADMIN as ADMIN_VIEWER
 from tests.factories import OFFICE, hour, make_booking
 from tests.stand import ADMIN, EMPLOYEE, MANAGER, Frame
@@ -96,7 +97,7 @@ def test_who_may_only_see_when_it_is_taken_prints_no_more(desk: Desk) -> None:
 def test_a_week_has_a_column_for_each_day_and_says_why_it_is_closed(desk: Desk) -> None:
     with desk.installed.tx() as tx:
         repairs = ClosureData(desk.now.date() + timedelta(days=2), resource_id=desk.room.id, reason="Repairs")
-        save_closure(tx, desk.installed.portal(), repairs, viewer=ADMIN_VIEWER)
+        save_closure(tx, desk.installed.portal(), repairs, viewer=ADMIN_VIEWER, now=NOW)
     desk.book(desk.room, 25, title="Planning")
     page = opened(desk, links(desk.open(), what=desk.room.id, span="week")["html"]).text
     heads = re.findall(r'<th scope="col"[^>]*>([^<]+)</th>', page)

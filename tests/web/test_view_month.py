@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from b24app.booking.closures import ClosureData, save_closure
 from b24app.ledger.models import Grant, Resource
 from b24app.scheduling.hours import OpeningHours
+from tests.conftest import NOW
 from tests.factories import ADMIN as ADMIN_VIEWER
 from tests.stand import EMPLOYEE, MANAGER, Frame
 from tests.web.desk import Desk, words
@@ -84,7 +85,7 @@ def test_what_stands_in_closed_time_is_no_load_but_marked(installed: Installed) 
     resource = room(installed, hours=TEN_HOURS)
     booked(installed, resource, 25, 2)
     with installed.tx() as tx:
-        save_closure(tx, installed.portal(), ClosureData(date(2026, 3, 11)), viewer=ADMIN_VIEWER)
+        save_closure(tx, installed.portal(), ClosureData(date(2026, 3, 11)), viewer=ADMIN_VIEWER, now=NOW)
     assert cells(month(installed.open(MANAGER)), resource)[TODAY + 1] == ("qx qf", "!")
 
 

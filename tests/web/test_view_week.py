@@ -17,6 +17,7 @@ from b24app.booking.closures import ClosureData, save_closure
 from b24app.ledger.models import Grant, Resource
 from b24app.scheduling.hours import OpeningHours
 from b24app.scheduling.pricing import Tariff
+from tests.conftest import NOW
 from tests.factories import ADMIN as ADMIN_VIEWER
 from tests.stand import ADMIN, EMPLOYEE, MANAGER, Frame
 from tests.web.desk import Desk, words
@@ -112,7 +113,7 @@ def test_closed_days_say_why(installed: Installed) -> None:
     resource = room(installed, hours=DAYTIME, holidays="RU")
     with installed.tx() as tx:
         closed = ClosureData(date(2026, 3, 12), resource_id=resource.id, reason="Ремонт")
-        save_closure(tx, installed.portal(), closed, viewer=ADMIN_VIEWER)
+        save_closure(tx, installed.portal(), closed, viewer=ADMIN_VIEWER, now=NOW)
     page = week(installed.open(MANAGER), resource)
     assert "Международный женский день" in lanes_of(page)["2026-03-09"]
     assert "Ремонт" in lanes_of(page)["2026-03-12"]
