@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const { $, load } = window.page;
+  const { $ } = window.page;
   const panel = $("#panel");
   const beside = () => panel.open && panel.classList.contains("beside");
 
@@ -16,7 +16,8 @@
   // What was saved stays open beside its list, and is not asked for where the list is all that there is room for.
   document.addEventListener("htmx:after:swap", () => {
     const list = $("#resources[data-chosen]");
-    if (list && $("#beside")?.checkVisibility()) load(list.dataset.chosen, "#panel-body");
+    // Asked by the list: when somebody has gone on to another page meanwhile, the card is not opened over that.
+    if (list && $("#beside")?.checkVisibility()) htmx.ajax("GET", list.dataset.chosen, { source: list, target: "#panel-body", swap: "innerHTML" });
     list?.removeAttribute("data-chosen");
     setTimeout(mark, 0);
   });

@@ -45,6 +45,13 @@ class Hand:
         first, span = (int(board.get_attribute(f"data-{name}") or 0) for name in ("from", "span"))
         return box["x"] + (hour * 4 - first) / span * box["width"], box["y"] + box["height"] / 2
 
+    def rests(self, resource: Resource) -> None:
+        """Waits until what was set rolling stands still."""
+        before = None
+        while (now := self.lane(resource).bounding_box()) != before:
+            before = now
+            self.visitor.page.evaluate("() => new Promise(done => setTimeout(done, 200))")
+
     def pick_up(self, number: int, *, edge: bool = False) -> FloatRect:
         """Presses on a booking, or on its end."""
         box = self.visitor.box(self.block(number))
@@ -316,6 +323,7 @@ def test_a_finger_that_moves_at_once_scrolls_and_a_tap_chooses(
         finger("touchMove", (x, y - 20 * n))
     finger("touchEnd")
     expect(hand.visitor.frame.locator(".ghost")).to_have_count(0)
+    hand.rests(room)  # a touch while it still rolls on only stops it
     x, y = hand.at(room, 12.1)
     finger("touchStart", (x, y))
     finger("touchEnd")

@@ -61,7 +61,7 @@ from tests.web.installed import run_installer
 PEOPLE = (ADMIN, SECOND_ADMIN, MANAGER, SECOND_MANAGER, EMPLOYEE)
 DEBUG = bool(os.environ.get("CONVERGE_DEBUG"))
 EPISODE = (1, 9)  # so many deeds before everything has to be quiet
-LATER_EPISODE, LATER = (1, 60), 500  # a company that has grown is swept and compared more seldom
+LATER_EPISODE, LATER = (1, 60), 100  # a company that has grown is swept and compared more seldom
 RECENT = 25  # bookings that people have to do with
 MOST_ROUNDS = 80
 FINAL = ("completed", "cancelled", "expired", "no_show")

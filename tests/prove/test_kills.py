@@ -56,7 +56,7 @@ from tests.sync.rig import APP_URL, SECOND_ADMIN, Company, Rig, install, populat
 
 pytestmark = pytest.mark.prove
 
-KILLS = report.rounds(6, 50)
+KILLS = report.rounds(4, 50)
 PATIENCE = 60.0
 BEFORE, WITHHELD, BLOCKED = "not acted yet", "answer withheld", "recording blocked"
 WAYS = (BEFORE, WITHHELD, BLOCKED)

@@ -27,7 +27,7 @@ def own_database(database_server: str, database_template: str) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     ("guards", "small", "full"),
-    [("both", 500, 10_000), ("lock", 180, 10_000), ("constraint", 180, 10_000), ("none", 90, 500)],
+    [("both", 180, 10_000), ("lock", 90, 10_000), ("constraint", 90, 10_000), ("none", 90, 500)],
 )
 def test_every_contested_slot_ends_with_one_holder(own_database: str, guards: str, small: int, full: int) -> None:
     engine = connect(own_database)

@@ -38,7 +38,7 @@ def prepared(url: str) -> tuple[Engine, list[str], int]:
 
 def test_fifty_clients_get_one_booking_a_round(own_database: str) -> None:
     engine, bearers, room = prepared(own_database)
-    rounds = report.rounds(10, 100)
+    rounds = report.rounds(4, 100)
     with servers.web(servers.environment(own_database, TOKEN_KEY)) as base:
         outcome = race.run(base, bearers, room, _tomorrow(), rounds)
     overlaps = race.overlaps(engine)

@@ -32,6 +32,7 @@ SCOPES = [
 ]  # fmt: skip
 ADMIN, SECOND_ADMIN, MANAGER = 1, 2, 3
 APP_URL = "https://app.example.com"
+PATIENCE = (5.0, 8.0)  # seconds: the emulated portal answers at once, or withholds its answer on purpose
 
 
 class Clock:
@@ -134,7 +135,8 @@ def connected(
 ) -> Rig:
     """The way to what is installed already."""
     # As wide as a self-hosted portal's: in most tests nobody waits for his turn.
-    reach = Reach(engine, http, SharedThrottles(engine, clock, sleep, replace(BACKGROUND, burst=1000)), clock)
+    throttles = SharedThrottles(engine, clock, sleep, replace(BACKGROUND, burst=1000))
+    reach = Reach(engine, http, throttles, clock, PATIENCE)
     (card,) = emulator.world.portal.apps.values()
     return Rig(emulator, engine, reach, card, portal_id, clock)
 

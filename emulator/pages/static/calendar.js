@@ -151,6 +151,7 @@
   const written = (moment) => moment.toISOString().slice(0, 16);
 
   function startDrag(event) {
+    justDragged = false;
     const node = event.target.closest('.week-day [data-event]');
     if (!node || event.button !== 0) return;
     const one = JSON.parse(node.dataset.event);
@@ -182,7 +183,6 @@
     drag = null;
     if (!done || !done.moved) return;
     justDragged = true;
-    setTimeout(() => { justDragged = false; }, 0);
     const start = new Date(wall(`${done.day}T00:00`).getTime() + done.minutes * 60000);
     const end = new Date(start.getTime() + (wall(done.one.to) - wall(done.one.from)));
     send('/_calendar/change', { id: done.one.id, from: written(start), to: written(end) }).then((saved) => {
@@ -291,7 +291,7 @@
     document.addEventListener('pointermove', moveDrag);
     document.addEventListener('pointerup', endDrag);
     document.addEventListener('click', (event) => {
-      if (justDragged) return;
+      if (justDragged) { justDragged = false; return; }
       const one = event.target.closest('[data-event]');
       const day = event.target.closest('[data-day]');
       if (one) showEvent(JSON.parse(one.dataset.event));
