@@ -40,7 +40,8 @@ def press(visitor: Visitor, *keys: str) -> None:
 
 
 def tab_to(visitor: Visitor, target: Locator) -> None:
-    """As a person without a mouse gets there."""
+    """As a person without a mouse gets there, once he sees it: what opens takes the focus, and gives it back."""
+    expect(target).to_be_visible()
     for _ in range(MOST_TABS):
         visitor.page.keyboard.press("Tab")
         if target.evaluate("one => one === document.activeElement"):
